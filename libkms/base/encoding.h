@@ -1,0 +1,47 @@
+/* Text encodings: base64 (RFC 4648 section 4), lower-case hexadecimal, UTF-8 (RFC 3629). */
+#ifndef KMS_BASE_ENCODING_H
+#define KMS_BASE_ENCODING_H
+
+#include "libkms/base/buf.h"
+
+/* Characters that len bytes take in padded base64. */
+static inline size_t kms_base64_encoded_len(size_t len)
+{
+    return (len + 2) / 3 * 4;
+}
+
+/* Upper bound of the bytes that len characters of base64 give. */
+static inline size_t kms_base64_decoded_max(size_t len)
+{
+    return len / 4 * 3 + 3;
+}
+
+/* Appends padded base64. */
+void kms_base64_append(struct kms_buf *buf, struct kms_bytes bytes);
+
+/* Writes padded base64, kms_base64_encoded_len(bytes.len) characters and no NUL, to out. */
+void kms_base64_encode(struct kms_bytes bytes, char *out);
+
+/* Decodes strictly: standard alphabet, padding required, no white space, unused bits zero. out
+ * holds at least kms_base64_decoded_max(text.len) bytes and may be where the text is.
+ * KMS_ERR_SYNTAX leaves *len untouched; what is in out then means nothing. */
+KMS_MUST_USE enum kms_err kms_base64_decode(struct kms_str text, uint8_t *out, size_t *len);
+
+/* Writes 2 * bytes.len characters and a NUL to out. */
+void kms_hex_encode(struct kms_bytes bytes, char *out);
+void kms_hex_append(struct kms_buf *buf, struct kms_bytes bytes);
+
+/* Decodes either case; out holds text.len / 2 bytes. KMS_ERR_SYNTAX: odd length or other letters.
+ */
+KMS_MUST_USE enum kms_err kms_hex_decode(struct kms_str text, uint8_t *out);
+
+/* Well-formed UTF-8: no overlong forms, no surrogates, nothing past U+10FFFF. */
+KMS_MUST_USE bool kms_utf8_valid(struct kms_str text);
+
+/* Number of UTF-16 code units of well-formed UTF-8: how the API counts the length of a string. */
+size_t kms_utf8_utf16_units(struct kms_str text);
+
+/* The next code point at *offset, which is moved past it; text is well-formed. */
+uint32_t kms_utf8_next(struct kms_str text, size_t *offset);
+
+#endif
