@@ -1,0 +1,148 @@
+#include "kmsd/crypto/key_cache.h"
+
+static uint64_t prefix_of(const uint8_t tag[KMS_SHA256_SIZE])
+{
+    uint64_t prefix = 0;
+    memcpy(&prefix, tag, sizeof(prefix));
+    return prefix;
+}
+
+enum kms_err kmsd_key_cache_init(struct kmsd_key_cache *cache)
+{
+    memset(cache, 0, sizeof(*cache));
+    return pthread_mutex_init(&cache->mutex, NULL) == 0 ? KMS_OK : KMS_ERR_NO_MEMORY;
+}
+
+static void drop(struct kmsd_key_cache_entry *entry)
+{
+    for (size_t i = 0; i < KMSD_KEY_CACHE_READY; i++)
+        kmsd_ready_clean_up(&entry->kept[i].ready);
+    EVP_PKEY_free(entry->key);
+    memset(entry, 0, sizeof(*entry));
+}
+
+void kmsd_key_cache_clean_up(struct kmsd_key_cache *cache)
+{
+    for (size_t i = 0; i < KMSD_KEY_CACHE_MAX; i++)
+        drop(&cache->entries[i]);
+    (void)pthread_mutex_destroy(&cache->mutex);
+}
+
+static struct kmsd_key_cache_entry *find(
+    struct kmsd_key_cache *cache, const uint8_t tag[KMS_SHA256_SIZE])
+{
+    uint64_t prefix = prefix_of(tag);
+    for (size_t i = 0; i < KMSD_KEY_CACHE_MAX; i++) {
+        struct kmsd_key_cache_entry *entry = &cache->entries[i];
+        if (cache->prefixes[i] == prefix && entry->key != NULL &&
+            memcmp(entry->tag, tag, sizeof(entry->tag)) == 0)
+            return entry;
+    }
+    return NULL;
+}
+
+static bool is_ready(const struct kmsd_ready *ready)
+{
+    return ready->sign != NULL || ready->verify != NULL;
+}
+
+/* Moves out what is kept for a row. */
+static void take_ready(struct kmsd_key_cache_entry *entry, const void *row, struct kmsd_ready *out)
+{
+    for (size_t i = 0; i < KMSD_KEY_CACHE_READY; i++) {
+        struct kmsd_key_cache_ready *kept = &entry->kept[i];
+        if (kept->row != row || !is_ready(&kept->ready))
+            continue;
+        *out = kept->ready;
+        kept->ready = (struct kmsd_ready){.sign = NULL};
+        return;
+    }
+}
+
+/* Puts it back, in place of another if no place is free; any one. */
+static void keep_ready(struct kmsd_key_cache_entry *entry, struct kmsd_held_key *held)
+{
+    size_t at = entry->used % KMSD_KEY_CACHE_READY;
+    for (size_t i = 0; i < KMSD_KEY_CACHE_READY; i++) {
+        if (!is_ready(&entry->kept[i].ready))
+            at = i;
+    }
+    kmsd_ready_clean_up(&entry->kept[at].ready);
+    entry->kept[at] = (struct kmsd_key_cache_ready){held->row, held->ready};
+    held->ready = (struct kmsd_ready){.sign = NULL}; /* now the cache's */
+}
+
+void kmsd_held_key_release(struct kmsd_held_key *held)
+{
+    if (held->key == NULL)
+        return;
+    struct kmsd_key_cache_entry *entry = &held->cache->entries[held->at];
+    (void)pthread_mutex_lock(&held->cache->mutex);
+    /* unless it has been forgotten meanwhile */
+    if (held->row != NULL && entry->key == held->key && is_ready(&held->ready))
+        keep_ready(entry, held);
+    kmsd_ready_clean_up(&held->ready);
+    EVP_PKEY_free(held->key);
+    (void)pthread_mutex_unlock(&held->cache->mutex);
+    held->key = NULL;
+}
+
+struct kmsd_held_key kmsd_key_cache_find(struct kmsd_key_cache *cache,
+    const uint8_t tag[KMS_SHA256_SIZE], const void *row, uint64_t *forgets)
+{
+    struct kmsd_held_key held = {.cache = cache, .row = row};
+    (void)pthread_mutex_lock(&cache->mutex);
+    struct kmsd_key_cache_entry *entry = find(cache, tag);
+    if (entry != NULL && EVP_PKEY_up_ref(entry->key) == 1) {
+        entry->used = ++cache->clock;
+        held.key = entry->key;
+        held.at = (size_t)(entry - cache->entries);
+        if (row != NULL)
+            take_ready(entry, row, &held.ready);
+    }
+    *forgets = cache->forgets;
+    (void)pthread_mutex_unlock(&cache->mutex);
+    return held;
+}
+
+/* A free entry, or else the one that was used longest ago. */
+static size_t choose(const struct kmsd_key_cache *cache)
+{
+    size_t oldest = 0;
+    for (size_t i = 0; i < KMSD_KEY_CACHE_MAX; i++) {
+        if (cache->entries[i].key == NULL)
+            return i;
+        if (cache->entries[i].used < cache->entries[oldest].used)
+            oldest = i;
+    }
+    return oldest;
+}
+
+void kmsd_key_cache_put(struct kmsd_key_cache *cache, const uint8_t tag[KMS_SHA256_SIZE],
+    const uint8_t id[KMSD_KEY_CACHE_ID_SIZE], EVP_PKEY *key, uint64_t forgets)
+{
+    (void)pthread_mutex_lock(&cache->mutex);
+    if (forgets == cache->forgets && find(cache, tag) == NULL && EVP_PKEY_up_ref(key) == 1) {
+        size_t at = choose(cache);
+        struct kmsd_key_cache_entry *entry = &cache->entries[at];
+        drop(entry);
+        entry->key = key;
+        entry->used = ++cache->clock;
+        memcpy(entry->tag, tag, sizeof(entry->tag));
+        memcpy(entry->id, id, sizeof(entry->id));
+        cache->prefixes[at] = prefix_of(tag);
+    }
+    (void)pthread_mutex_unlock(&cache->mutex);
+}
+
+void kmsd_key_cache_forget(struct kmsd_key_cache *cache, const uint8_t id[KMSD_KEY_CACHE_ID_SIZE])
+{
+    (void)pthread_mutex_lock(&cache->mutex);
+    cache->forgets++;
+    for (size_t i = 0; i < KMSD_KEY_CACHE_MAX; i++) {
+        struct kmsd_key_cache_entry *entry = &cache->entries[i];
+        if (entry->key != NULL && memcmp(entry->id, id, sizeof(entry->id)) == 0)
+            drop(entry);
+    }
+    (void)pthread_mutex_unlock(&cache->mutex);
+}
