@@ -1,0 +1,53 @@
+/*
+ * Where records wait for their file: a ring in a file that is mapped into memory. Putting a record
+ * there costs a copy, no system call, and survives the process as any write(2) does, because the
+ * pages are the kernel's. What was in it when the process was killed is taken up by the next one;
+ * what was in it when the machine lost power is not (its pages may be of any age), and is not read.
+ *
+ * Any number of threads put; one at a time takes.
+ */
+#ifndef KMSD_AUDIT_SPOOL_H
+#define KMSD_AUDIT_SPOOL_H
+
+#include "kmsd/detail.h"
+
+#include <kms/bytes.h>
+#include <kms/error.h>
+
+struct kmsd_spool;
+
+#define KMSD_SPOOL_SIZE ((size_t)8 << 20)
+
+/* What was found in a spool when it was opened. */
+struct kmsd_spool_left {
+    bool has_power_loss; /* the machine was restarted: what was in it is given up */
+    bool is_damaged;     /* it makes no sense from some record on: the rest is given up */
+};
+
+/* Opens or makes the spool of a folder (a descriptor; -1: in memory). Records of a killed process
+ * are in it afterwards, as if just put. KMS_ERR_IO, KMS_ERR_NO_MEMORY; detail explains. */
+KMS_MUST_USE enum kms_err kmsd_spool_open(
+    int folder, struct kmsd_spool **out, struct kmsd_spool_left *left, struct kmsd_detail *detail);
+void kmsd_spool_close(struct kmsd_spool *spool); /* NULL is allowed */
+
+/* The number of the record that is put next. Before the first put only. */
+void kmsd_spool_number(struct kmsd_spool *spool, uint64_t next);
+
+/* Puts a record and gives its number. KMS_ERR_BUSY: there is no room; take first.
+ * KMS_ERR_LIMIT: there never will be. */
+KMS_MUST_USE enum kms_err kmsd_spool_put(
+    struct kmsd_spool *spool, struct kms_str record, uint64_t *number);
+
+/* The next record to take from *at on (0: the oldest that is there); false: there is none, or it is
+ * still being put. The view is valid until it is given up. *is_whole is false for one whose putting
+ * was cut off by a kill: nobody was told that it is there. */
+KMS_MUST_USE bool kmsd_spool_peek(struct kmsd_spool *spool, uint64_t *at, struct kms_str *record,
+    uint64_t *number, bool *is_whole);
+
+/* Gives up everything before that place, as peek left it: it is in its file. */
+void kmsd_spool_give_up(struct kmsd_spool *spool, uint64_t at);
+
+/* Whether anything is in it. */
+bool kmsd_spool_is_empty(const struct kmsd_spool *spool);
+
+#endif
