@@ -1,0 +1,41 @@
+/*
+ * --tar: a directory tree as one archive (pax) within one message. The archive is made and unpacked by
+ * libarchive in a thread, at the other end of a pipe; it never touches the disk as such.
+ *
+ * What is unpacked comes into being under its final name only when all of the message has verified:
+ * until then it is in a directory with a temporary name beside it.
+ */
+#ifndef KMSCTL_TAR_H
+#define KMSCTL_TAR_H
+
+#include "kmsctl/crypt.h"
+
+/* Encrypts the directory of the first argument, or decrypts into that of -o. */
+KMS_MUST_USE enum kmsctl_exit kmsctl_tar_run(
+    struct kmsctl_app *app, struct kmsctl_crypt_plan *plan);
+
+/* The two ends' work, each in a thread of its own. */
+struct kmsctl_tar {
+    int pipe_fd;      /* of the pipe; closed at the end */
+    const char *root; /* packing: the directory */
+    bool
+        preserve; /* unpacking into the working directory: all of modes, times, owners, attributes */
+    bool sparse;  /* unpacking: zeros become holes */
+
+    /* valid when the thread has ended */
+    bool failed;
+    bool malformed; /* unpacking: what came is no archive, or a damaged one */
+    int error;      /* errno, if that was the cause; EPIPE: the other end has gone */
+    bool has_root;  /* unpacking: the archive tells of the directory that all is in */
+    mode_t root_mode;
+    struct timespec root_time;
+    uint64_t entries;    /* that went through */
+    uint64_t left_out;   /* sockets; unpacking without preserve, devices and pipes */
+    uint64_t incomplete; /* entries of which something, such as an owner, could not be restored */
+    char text[512];      /* what failed; or the first that was incomplete */
+};
+
+void *kmsctl_tar_pack(void *tar);
+void *kmsctl_tar_unpack(void *tar);
+
+#endif
