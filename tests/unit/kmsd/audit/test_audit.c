@@ -1,0 +1,313 @@
+/* The trail as the daemon writes it: what was recorded is there, whatever happens to the process. */
+#include "tests/unit/kmsd/audit/audit_fixture.h"
+
+#include "kmsd/audit/record.h"
+
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static void records_go_on_in_the_same_file(void **state)
+{
+    struct fixture *f = *state;
+    open_trail(f);
+    record_many(f, 10);
+    close_trail(f);
+    open_trail(f);
+    assert_true(kmsd_audit_status(f->trail).records == 10);
+    record_many(f, 5);
+    assert_int_equal(record_one(f, "Decrypt", "AccessDenied"), KMS_OK);
+    close_trail(f);
+    assert_int_equal(count_records(f, 1, NULL), 16);
+    assert_int_equal(
+        count_records(f, 1, "\"errorCode\":\"AccessDenied\",\"errorMessage\":\"No.\""), 1);
+    assert_int_equal(count_records(f, 1, "RecoverAuditTrail"), 0);
+    assert_int_equal(count_records(f, 1, "\"userAgent\":\"test \\\"agent\\\"\""), 16);
+}
+
+static void files_are_for_their_owner_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct stat info;
+    char path[160];
+    open_trail(f);
+    assert_int_equal(stat(f->audit, &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0700);
+    path_of(f, KMS_TRAIL_RECORDS, 1, path);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0600);
+    close_trail(f);
+    struct kmsd_detail detail = {.text = ""};
+    assert_int_equal(chmod(f->audit, 0777), 0);
+    assert_int_equal(kmsd_audit_open(&f->options, &f->trail, &detail), KMS_ERR_POLICY);
+    assert_true(detail.text[0] != '\0');
+}
+
+/* A child records and ends without a word; nothing of what it was told is recorded is lost. */
+static void records_survive_the_process(void **state)
+{
+    struct fixture *f = *state;
+    enum { ROUNDS = 5, EACH = 200 };
+    for (int round = 0; round < ROUNDS; round++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            struct kmsd_detail detail = {.text = ""};
+            bool ok = kmsd_audit_open(&f->options, &f->trail, &detail) == KMS_OK;
+            for (int i = 0; ok && i < EACH; i++)
+                ok = record_one(f, "Encrypt", NULL) == KMS_OK;
+            _exit(ok ? 0 : 1);
+        }
+        int status = 0;
+        assert_true(waitpid(child, &status, 0) == child);
+        assert_int_equal(status, 0);
+    }
+    open_trail(f);
+    close_trail(f);
+    assert_int_equal(count_records(f, 1, "\"Encrypt\""), ROUNDS * EACH);
+    assert_int_equal(count_records(f, 1, "AbandonRecord"), 0);
+}
+
+static void half_a_line_is_cut_off(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    open_trail(f);
+    record_many(f, 3);
+    close_trail(f);
+    path_of(f, KMS_TRAIL_RECORDS, 1, path);
+    int fd = open(path, O_WRONLY | O_APPEND);
+    assert_true(write(fd, "{\"eventVersion\":\"1.1", 20) == 20);
+    (void)close(fd);
+    open_trail(f);
+    record_many(f, 1);
+    close_trail(f);
+    assert_int_equal(count_records(f, 1, NULL), 5);
+    assert_int_equal(count_records(f, 1, "\"tornBytesRemoved\":20"), 1);
+}
+
+static void what_was_altered_stays_as_evidence(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    char line[] = "{\"eventVersion\":\"1.11\"}\n";
+    open_trail(f);
+    record_many(f, 3);
+    close_trail(f);
+    path_of(f, KMS_TRAIL_RECORDS, 1, path);
+    int fd = open(path, O_WRONLY | O_APPEND);
+    assert_true(write(fd, line, sizeof(line) - 1) == (ssize_t)sizeof(line) - 1);
+    (void)close(fd);
+    open_trail(f);
+    record_many(f, 1);
+    close_trail(f);
+    assert_int_equal(count_records(f, 2, NULL), 2);
+    assert_int_equal(count_records(f, 2, "\"damagedFile\":1"), 1);
+}
+
+static void large_and_old_files_are_closed(void **state)
+{
+    struct fixture *f = *state;
+    f->options.file_bytes = 8192;
+    open_trail(f);
+    for (int i = 0; i < 40; i++) {
+        record_many(f, 1);
+        assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    }
+    close_trail(f);
+    size_t all = 0;
+    uint32_t files = 0;
+    char path[160];
+    for (path_of(f, KMS_TRAIL_RECORDS, 1, path); access(path, F_OK) == 0;
+         path_of(f, KMS_TRAIL_RECORDS, files + 1, path))
+        all += count_records(f, ++files, NULL);
+    assert_int_equal(all, 40);
+    assert_true(files >= 4 && files <= 8);
+
+    open_trail(f);
+    record_many(f, 1); /* into the last file, whether it has records yet or not */
+    assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    clock_ms += INT64_C(1000) * f->options.file_age_s;
+    record_many(f, 1);
+    close_trail(f);
+    assert_true(count_records(f, files + 1, NULL) >= 1);
+}
+
+static void old_files_go(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    f->options.file_bytes = 1; /* each record has a file */
+    f->options.retention_days = 2;
+    open_trail(f);
+    for (int day = 0; day < 6; day++) {
+        record_many(f, 1);
+        assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+        clock_ms += INT64_C(86400000);
+    }
+    close_trail(f);
+    open_trail(f); /* looks at retention when it starts its thread */
+    for (int i = 0; i < 500; i++) {
+        path_of(f, KMS_TRAIL_RECORDS, 1, path);
+        if (access(path, F_OK) != 0)
+            break;
+        (void)usleep(10000);
+    }
+    assert_int_not_equal(access(path, F_OK), 0);
+    close_trail(f);
+    path_of(f, KMS_TRAIL_RECORDS, 5, path);
+    assert_int_equal(access(path, F_OK), 0);
+}
+
+static void a_clock_set_back_is_part_of_the_trail(void **state)
+{
+    struct fixture *f = *state;
+    open_trail(f);
+    record_many(f, 2);
+    assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    clock_ms -= 3600000;
+    record_many(f, 2);
+    close_trail(f);
+    assert_int_equal(count_records(f, 1, NULL), 5);
+    assert_int_equal(count_records(f, 1, "\"setBackByMilliseconds\":3600000"), 1);
+}
+
+static void another_root_key_has_another_trail(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t other[KMSD_ROOT_KEY_SIZE] = {9};
+    struct kms_secret *root_key = NULL;
+    struct kmsd_custody *custody = NULL;
+    struct kmsd_detail detail = {.text = ""};
+    open_trail(f);
+    close_trail(f);
+    assert_int_equal(kms_secret_copy(kms_bytes(other, sizeof(other)), &root_key), KMS_OK);
+    assert_int_equal(kmsd_custody_new(root_key, &custody), KMS_OK);
+    f->options.custody = custody;
+    assert_int_equal(kmsd_audit_open(&f->options, &f->trail, &detail), KMS_ERR_AUTHENTICATION);
+    kmsd_custody_free(custody);
+}
+
+static void without_a_folder_it_is_in_memory(void **state)
+{
+    struct fixture *f = *state;
+    f->options.folder = NULL;
+    f->options.file_bytes = 65536;
+    open_trail(f);
+    record_many(f, 1000);
+    assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    assert_true(kmsd_audit_status(f->trail).records == 1000);
+    assert_int_not_equal(access(f->audit, F_OK), 0);
+}
+
+static void always_means_on_disk(void **state)
+{
+    struct fixture *f = *state;
+    f->options.sync = KMSD_AUDIT_SYNC_ALWAYS;
+    open_trail(f);
+    record_many(f, 3);
+    assert_int_equal(count_records(f, 1, NULL), 3); /* nothing else has written it out */
+}
+
+/* --- many at a time --------------------------------------------------------------------------- */
+
+enum { THREADS = 4, EACH_THREAD = 20000 };
+
+static void *record_in_thread(void *arg)
+{
+    struct fixture own = *(struct fixture *)arg;
+    kmsd_audit_scratch_init(&own.scratch);
+    size_t failed = 0;
+    for (int i = 0; i < EACH_THREAD; i++)
+        failed += record_one(&own, "Encrypt", NULL) != KMS_OK;
+    kmsd_audit_scratch_clean_up(&own.scratch);
+    return failed == 0 ? arg : NULL;
+}
+
+/* Together they put several times what the spool holds. */
+static void threads_share_it(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t threads[THREADS];
+    open_trail(f);
+    for (size_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, record_in_thread, f), 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        void *result = NULL;
+        assert_int_equal(pthread_join(threads[i], &result), 0);
+        assert_ptr_equal(result, f);
+    }
+    close_trail(f);
+    size_t all = count_records(f, 1, NULL);
+    char path[160];
+    path_of(f, KMS_TRAIL_RECORDS, 2, path);
+    if (access(path, F_OK) == 0)
+        all += count_records(f, 2, NULL);
+    assert_int_equal(all, THREADS * EACH_THREAD);
+}
+
+/* --- when it can't be written ----------------------------------------------------------------- */
+
+/* A directory stands where the next file has to be. */
+static void refuses_what_it_cannot_record(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    f->options.file_bytes = 2048;
+    open_trail(f);
+    record_many(f, 8);
+    assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    uint32_t next = 1;
+    do
+        path_of(f, KMS_TRAIL_RECORDS, next++, path);
+    while (access(path, F_OK) == 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    enum kms_err err = KMS_OK;
+    for (int i = 0; i < 100 && err == KMS_OK; i++) {
+        err = record_one(f, "Encrypt", NULL);
+        (void)usleep(10000);
+    }
+    assert_int_equal(err, KMS_ERR_IO);
+    assert_false(kmsd_audit_is_ready(f->trail));
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    assert_true(kmsd_audit_is_ready(f->trail));
+    assert_int_equal(access(path, F_OK), 0);
+}
+
+static void event_ids_tell_their_time(void **state)
+{
+    (void)state;
+    char a[KMS_UUID_SIZE];
+    char b[KMS_UUID_SIZE];
+    int64_t time_ms = 0;
+    kmsd_audit_event_id(INT64_C(1795396373123), a);
+    kmsd_audit_event_id(INT64_C(1795396373123), b);
+    assert_string_not_equal(a, b);
+    assert_true(kms_uuid_is(kms_str(a)) && a[14] == '7' && strchr("89ab", a[19]) != NULL);
+    assert_true(kmsd_audit_event_id_time(kms_str(a), &time_ms));
+    assert_true(time_ms == INT64_C(1795396373123));
+    assert_false(kmsd_audit_event_id_time(kms_str("not an id"), &time_ms));
+}
+
+int main(void)
+{
+#define WITH_TRAIL(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        WITH_TRAIL(records_go_on_in_the_same_file),
+        WITH_TRAIL(files_are_for_their_owner_alone),
+        WITH_TRAIL(records_survive_the_process),
+        WITH_TRAIL(half_a_line_is_cut_off),
+        WITH_TRAIL(what_was_altered_stays_as_evidence),
+        WITH_TRAIL(large_and_old_files_are_closed),
+        WITH_TRAIL(old_files_go),
+        WITH_TRAIL(a_clock_set_back_is_part_of_the_trail),
+        WITH_TRAIL(another_root_key_has_another_trail),
+        WITH_TRAIL(without_a_folder_it_is_in_memory),
+        WITH_TRAIL(always_means_on_disk),
+        WITH_TRAIL(threads_share_it),
+        WITH_TRAIL(refuses_what_it_cannot_record),
+        cmocka_unit_test(event_ids_tell_their_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,91 @@
+/* The known-answer example that docs/STORAGE-FORMAT.md spells out, in hexadecimal. Its values were
+ * computed by another implementation (Python's cryptography and twenty lines of CBOR). */
+#ifndef CRYPTO_EXAMPLE_H
+#define CRYPTO_EXAMPLE_H
+
+#define EXAMPLE_KEY_ID "1234abcd-12ab-34cd-56ef-1234567890ab"
+#define EXAMPLE_ARN    "arn:aws:kms:eu-central-1:111122223333:key/" EXAMPLE_KEY_ID
+
+#define EXAMPLE_ROOT_KEY    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define EXAMPLE_MATERIAL    "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f"
+#define EXAMPLE_MATERIAL_ID "404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f"
+#define EXAMPLE_WRAP_IV     "606162636465666768696a6b"
+#define EXAMPLE_NONCE       "707172737475767778797a7b7c7d7e7f"
+#define EXAMPLE_IV          "808182838485868788898a8b"
+
+#define EXAMPLE_WRAPPING_KEY "5f894ca37fab93d937c287cb8eda452800b630bbfbfbdb5768d14556db07f45d"
+#define EXAMPLE_SEALING_KEY  "e810fedec7942b907166cc3c2237beaa1985dc6f0bbd0d70ae331772062831fd"
+#define EXAMPLE_ROOT_CHECK   "2a668fb35d9629ba"
+
+#define EXAMPLE_MATERIAL_AAD                                                                 \
+    "856d6b6d7364206d6174657269616c017153594d4d45545249435f44454641554c5478"                 \
+    "4e61726e3a6177733a6b6d733a65752d63656e7472616c2d313a3131313132323232333333333a6b65792f" \
+    "31323334616263642d313261622d333463642d353665662d313233343536373839306162"               \
+    "5820" EXAMPLE_MATERIAL_ID
+#define EXAMPLE_WRAPPED                                                                     \
+    "01" EXAMPLE_WRAP_IV "023103961e2f3e942f0b873702a7d5f7fce3e4ee1a219c47687d6ed26ebbce36" \
+    "be0dc281caf0109b61a66c7c1d3dc4a0"
+
+#define EXAMPLE_SECRET  "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+#define EXAMPLE_PURPOSE "access-key"
+#define EXAMPLE_OWNER   "AKIDEXAMPLE"
+#define EXAMPLE_SECRET_AAD \
+    "846b6b6d736420736563726574016a6163636573732d6b65796b414b49444558414d504c45"
+#define EXAMPLE_SEALED                                                                 \
+    "01" EXAMPLE_WRAP_IV                                                               \
+    "860869fed72bc38780e9f4fd2c5b0b4d8d220992b55e4c28cbf58d7bec31fbcfad0010dd32bb8a78" \
+    "8f5a0185c1d072a8178b2963ed3b1403"
+
+#define EXAMPLE_MESSAGE_KEY "3174208d330929e71907b4e18188be8e3f4ba610126ea62865f449870082780c"
+#define EXAMPLE_HEADER                                                               \
+    "a6"                                                                             \
+    "0103"                                                                           \
+    "02823a000100003a00010001"                                                       \
+    "04582431323334616263642d313261622d333463642d353665662d313233343536373839306162" \
+    "054c" EXAMPLE_IV "3a000100005820" EXAMPLE_MATERIAL_ID "3a0001000150" EXAMPLE_NONCE
+#define EXAMPLE_PLAINTEXT "The quick brown fox jumps over the lazy dog"
+#define EXAMPLE_EXTERNAL  "a26161616267707572706f7365666261636b7570"
+#define EXAMPLE_BLOB                                                                         \
+    "d0835881" EXAMPLE_HEADER "a0583b"                                                       \
+    "016b4d2ac5a543c5c1043701fd1d61189278244e8ccfac511ed25885f2bc4e7e40cef11de7921d20068021" \
+    "1122aa18d135b1326d43ae9e8e694614"
+/* Of no bytes, with no encryption context. */
+#define EXAMPLE_EMPTY_BLOB "d0835881" EXAMPLE_HEADER "a050a7e8fd59c27df27b79e82c89c43d7c11"
+
+/* Keys of other kinds, wrapped with the same material id and IV. */
+#define EXAMPLE_HMAC_AAD                                                                           \
+    "856d6b6d7364206d6174657269616c01781c484d41435f3235362047454e45524154455f5645524946595f4d4143" \
+    "784e61726e3a6177733a6b6d733a65752d63656e7472616c2d313a3131313132323232333333333a6b65792f"     \
+    "31323334616263642d313261622d333463642d353665662d313233343536373839306162582"                  \
+    "0" EXAMPLE_MATERIAL_ID
+#define EXAMPLE_HMAC_WRAPPED                                                                      \
+    "01" EXAMPLE_WRAP_IV "023103961e2f3e942f0b873702a7d5f7fce3e4ee1a219c47687d6ed26ebbce36940542" \
+    "3ea6a3e726388405d8fda593d5"
+/* Of "Hi There". */
+#define EXAMPLE_HMAC "a25fde0875403607a241ee0eb4c6f0a9c5d601aed7ae35028ddd91e3accc9ac8"
+
+#define EXAMPLE_ED25519_SEED  "833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42"
+#define EXAMPLE_ED25519_PKCS8 "302e020100300506032b657004220420" EXAMPLE_ED25519_SEED
+#define EXAMPLE_ED25519_SPKI \
+    "302a300506032b6570032100ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf"
+#define EXAMPLE_ED25519_AAD                                                                        \
+    "856d6b6d7364206d6174657269616c0178214543435f4e4953545f454457415244533235353139205349474e5f56" \
+    "4552494659784e61726e3a6177733a6b6d733a65752d63656e7472616c2d313a3131313132323232333333333a"   \
+    "6b65792f31323334616263642d313261622d333463642d353665662d313233343536373839306162582"          \
+    "0" EXAMPLE_MATERIAL_ID
+#define EXAMPLE_ED25519_WRAPPED                                                                   \
+    "01" EXAMPLE_WRAP_IV "123e23b43a3a1db50409c86c2aa8fff84fed30f92737d1ed32a823b127a66117cf2d79" \
+    "4c16d7aea5cb75e5726cc23f509172b9fd9c92cc8de1699d6e5e37c820"
+#define EXAMPLE_ED25519_PUBLIC_AAD                                                                 \
+    "866f6b6d7364207075626c6963206b65790178214543435f4e4953545f454457415244533235353139205349474e" \
+    "5f564552494659784e61726e3a6177733a6b6d733a65752d63656e7472616c2d313a31313131323232323333"     \
+    "33333a6b65792f31323334616263642d313261622d333463642d353665662d313233343536373839306162582"    \
+    "0" EXAMPLE_MATERIAL_ID "582c" EXAMPLE_ED25519_SPKI
+#define EXAMPLE_ED25519_PUBLIC \
+    "01" EXAMPLE_WRAP_IV "c527243ba348f2ca65c0d7590ecd579a" EXAMPLE_ED25519_SPKI
+/* ED25519_SHA_512 of EXAMPLE_PLAINTEXT. */
+#define EXAMPLE_ED25519_SIGNATURE                                                                  \
+    "efd9da4aa9f4d7de43a7f2e4b0b6d821547554df33844969eef7df6ec92ab860e41b42e28c29a697694b13f33eba" \
+    "4e6766efd739a8d29baf7c34524bd5ca0b04"
+
+#endif

@@ -1,0 +1,141 @@
+/* Material kept open: found by all that vouches for it and by nothing less, and wiped when told. */
+#include "crypto_fixture.h"
+
+#include "kmsd/crypto/kdf.h"
+#include "kmsd/crypto/recall.h"
+#include "kmsd/crypto/record.h"
+#include "kmsd/crypto/workspace.h"
+
+enum { RECORD_SIZE = KMSD_KDF_KEY_SIZE + KMSD_RECORD_OVERHEAD };
+
+static const uint8_t record[RECORD_SIZE + 1] = {1, 2, 3};
+static const uint8_t plaintext[KMSD_KDF_KEY_SIZE] = {42, 43};
+
+static struct kmsd_material material_of(uint8_t first, uint8_t second)
+{
+    return (struct kmsd_material){
+        .key_arn = KMS_STR_LITERAL("arn:aws:kms:us-east-1:000000000000:key/a"),
+        .id = {first, second},
+        .record_version = KMSD_MATERIAL_VERSION,
+        .wrapped = {record, RECORD_SIZE},
+    };
+}
+
+static void only_the_same_material_is_found(void **state)
+{
+    struct kmsd_recall *recall = NULL;
+    struct kmsd_material kept = material_of(7, 0);
+    uint8_t altered[RECORD_SIZE];
+    (void)state;
+    assert_int_equal(kmsd_recall_new(&recall), KMS_OK);
+    assert_null(kmsd_recall_find(recall, &kept));
+    kmsd_recall_keep(recall, &kept, plaintext);
+    assert_memory_equal(kmsd_recall_find(recall, &kept), plaintext, sizeof(plaintext));
+
+    struct kmsd_material other = kept;
+    other.id[KMSD_MATERIAL_ID_SIZE - 1] ^= 1;
+    assert_null(kmsd_recall_find(recall, &other));
+    other = kept;
+    other.key_arn = kms_str("arn:aws:kms:us-east-1:000000000000:key/b");
+    assert_null(kmsd_recall_find(recall, &other));
+    other.key_arn = (struct kms_str){kept.key_arn.data, kept.key_arn.len - 1};
+    assert_null(kmsd_recall_find(recall, &other));
+    other.key_arn.len = 0;
+    assert_null(kmsd_recall_find(recall, &other));
+    other = kept;
+    other.wrapped.len++;
+    assert_null(kmsd_recall_find(recall, &other));
+    other.wrapped = kms_bytes(altered, sizeof(altered));
+    for (size_t i = 0; i < sizeof(altered); i++) {
+        memcpy(altered, record, sizeof(altered));
+        altered[i] ^= 0x80;
+        assert_null(kmsd_recall_find(recall, &other));
+    }
+    kmsd_recall_free(recall);
+    kmsd_recall_free(NULL);
+}
+
+static void the_next_one_takes_the_place(void **state)
+{
+    struct kmsd_recall *recall = NULL;
+    struct kmsd_material first = material_of(7, 1);
+    struct kmsd_material second = material_of(7, 2); /* falls on the same place */
+    struct kmsd_material third = material_of(8, 1);
+    (void)state;
+    assert_int_equal(kmsd_recall_new(&recall), KMS_OK);
+    kmsd_recall_keep(recall, &first, plaintext);
+    kmsd_recall_keep(recall, &third, plaintext);
+    kmsd_recall_keep(recall, &second, record);
+    assert_null(kmsd_recall_find(recall, &first));
+    assert_memory_equal(kmsd_recall_find(recall, &second), record, KMSD_KDF_KEY_SIZE);
+    assert_non_null(kmsd_recall_find(recall, &third));
+    kmsd_recall_free(recall);
+}
+
+static void long_names_are_not_kept(void **state)
+{
+    struct kmsd_recall *recall = NULL;
+    char name[KMSD_RECALL_NAME_MAX + 1];
+    struct kmsd_material material = material_of(1, 1);
+    (void)state;
+    memset(name, 'a', sizeof(name));
+    assert_int_equal(kmsd_recall_new(&recall), KMS_OK);
+    material.key_arn = (struct kms_str){name, sizeof(name)};
+    kmsd_recall_keep(recall, &material, plaintext);
+    assert_null(kmsd_recall_find(recall, &material));
+    material.key_arn.len--;
+    kmsd_recall_keep(recall, &material, plaintext);
+    assert_non_null(kmsd_recall_find(recall, &material));
+    kmsd_recall_free(recall);
+}
+
+static void clearing_wipes(void **state)
+{
+    static const uint8_t zero[KMSD_KDF_KEY_SIZE] = {0};
+    struct kmsd_recall *recall = NULL;
+    struct kmsd_material material = material_of(9, 1);
+    (void)state;
+    assert_int_equal(kmsd_recall_new(&recall), KMS_OK);
+    kmsd_recall_keep(recall, &material, plaintext);
+    const uint8_t *at = kmsd_recall_find(recall, &material);
+    kmsd_recall_clear(recall);
+    assert_memory_equal(at, zero, sizeof(zero));
+    assert_null(kmsd_recall_find(recall, &material));
+    kmsd_recall_free(recall);
+}
+
+/* Those in use forget when they are given back, the others at once. */
+static void a_pool_forgets_in_all_its_workspaces(void **state)
+{
+    static const uint8_t wrapping_key[KMSD_AEAD_KEY_SIZE] = {9};
+    struct kmsd_material material = material_of(3, 1);
+    struct kmsd_workspace_pool pool;
+    struct kmsd_workspace *idle = NULL;
+    struct kmsd_workspace *busy = NULL;
+    (void)state;
+    assert_int_equal(kmsd_workspace_pool_init(&pool, wrapping_key), KMS_OK);
+    assert_int_equal(kmsd_workspace_take(&pool, &idle), KMS_OK);
+    assert_int_equal(kmsd_workspace_take(&pool, &busy), KMS_OK);
+    kmsd_recall_keep(idle->recall, &material, plaintext);
+    kmsd_recall_keep(busy->recall, &material, plaintext);
+    kmsd_workspace_give(&pool, idle);
+    assert_non_null(kmsd_recall_find(idle->recall, &material));
+    kmsd_workspace_pool_forget(&pool);
+    assert_null(kmsd_recall_find(idle->recall, &material));
+    assert_non_null(kmsd_recall_find(busy->recall, &material));
+    kmsd_workspace_give(&pool, busy);
+    assert_null(kmsd_recall_find(busy->recall, &material));
+    kmsd_workspace_pool_clean_up(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_the_same_material_is_found),
+        cmocka_unit_test(the_next_one_takes_the_place),
+        cmocka_unit_test(long_names_are_not_kept),
+        cmocka_unit_test(clearing_wipes),
+        cmocka_unit_test(a_pool_forgets_in_all_its_workspaces),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
