@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# kmsctl key-slot: who can open a file, changed in place.
+set -u
+. "$(dirname "$0")/../support/checks.sh"
+k=$KMSCTL
+a=$("$k" key create --alias alias/slot-a)
+b=$("$k" key create --alias alias/slot-b)
+c=$("$k" key create --alias alias/slot-c)
+cd "$WORK" || exit 1
+head -c 1000000 /dev/urandom >plain
+keys() { "$k" key-slot list "$1" | cut -f 3 | xargs; }
+body() { tail -c +"$(($("$k" inspect "$1" | sed -n 's/^KeySlotsLength: //p') + 1))" "$1" | sha256sum; }
+
+# --- encrypt, list, inspect, and everything else that reads messages
+expect 0 "encrypting with key slots" "$k" encrypt --key-slots -k alias/slot-a -c x=y plain -o file
+equal "there is a slot" "$(keys file)" "$a"
+expect 0 "list, JSON" "$k" key-slot list file --output json
+equal "tells file, key and time" "$(json '.Slots[0] | .File + " " + .KeyArn + " " + (.Added | sub("T.*"; ""))')" "file $a $(date -u +%F)"
+expect 0 "inspect" "$k" inspect file --output json
+equal "shows the slots" "$(json '.KeySlots[0].KeyArn')" "$a"
+equal "and how long they are" "$(json '.KeySlotsLength > 0 and .Whole')" true
+expect 0 "it is decrypted" "$k" decrypt -c x=y file -o copy
+check "to the same" cmp plain copy
+equal "also from a pipe" "$("$k" decrypt <file | sha256sum)" "$(sha256sum <plain)"
+equal "and from a real one" "$(cat file | "$k" decrypt | sha256sum)" "$(sha256sum <plain)"
+expect 0 "verified" "$k" verify file
+expect 0 "and read in part" "$k" decrypt --range 500000:10 file -o piece
+check "correctly" cmp piece <(tail -c +500001 plain | head -c 10)
+expect 0 "several keys are several slots" "$k" encrypt --key-slots -k alias/slot-a -k alias/slot-b plain -o two
+equal "in order" "$(keys two)" "$a $b"
+expect 2 "a ciphertext of Encrypt has none" "$k" encrypt --key-slots --direct -k alias/slot-a plain -o none
+
+# --- add, replace, remove
+before=$(body file)
+size=$(stat -c %s file)
+expect 0 "adding a key" "$k" key-slot add -k alias/slot-b file
+prints "is done" '^Done: 1$'
+equal "gives it a slot" "$(keys file)" "$a $b"
+expect 0 "again" "$k" key-slot add -k alias/slot-b file
+prints "there is nothing to do" '^Finished: 1$'
+"$k" key disable "$a" >/dev/null
+expect 0 "the new key opens it alone" "$k" decrypt file -o copy -f
+check "to the same" cmp plain copy
+"$k" key enable "$a" >/dev/null
+expect 0 "replacing a key" "$k" key-slot replace --old-key alias/slot-a -k alias/slot-c file
+equal "changes who can open it" "$(keys file)" "$b $c"
+expect 5 "the old key can not" "$k" decrypt -k alias/slot-a file -o none
+expect 0 "the new one can" "$k" decrypt -k alias/slot-c file -o copy -f
+expect 0 "again" "$k" key-slot replace --old-key alias/slot-a -k alias/slot-c file
+prints "it is done already" '^Finished: 1$'
+"$k" key-slot replace --old-key alias/slot-a -k alias/slot-a file >/dev/null 2>"$WORK/err"
+equal "a key is not replaced by itself" $? 2
+"$k" key-slot replace --old-key "$a" -k "${a%key/*}key/00000000-0000-0000-0000-000000000000" file >/dev/null 2>"$WORK/err"
+equal "a key that has no slot is not replaced" $? 4
+expect 0 "removing a key" "$k" key-slot remove -k "${b##*/}" file
+equal "takes its slot away" "$(keys file)" "$c"
+"$k" key-slot remove -k alias/slot-c file >/dev/null 2>"$WORK/err"
+equal "the last one stays" $? 1
+says "and why" "nobody could open it"
+id=$("$k" key-slot list file | cut -f 2)
+expect 0 "a slot by its number" "$k" key-slot replace --slot "$id" -k alias/slot-a file
+equal "is replaced as well" "$(keys file)" "$a"
+equal "the body is untouched by all of it" "$(body file)" "$before"
+equal "the file is as long as before" "$(stat -c %s file)" "$size"
+check "and the plaintext the same" sh -c '"$1" decrypt -c x=y "$2" -o - | cmp - plain' sh "$k" file
+
+# --- what can't be
+"$k" encrypt -k alias/slot-a plain -o ordinary
+"$k" key-slot add -k alias/slot-b ordinary >/dev/null 2>"$WORK/err"
+equal "an ordinary message has no slots" $? 5
+says "and how it gets them" "re-encrypt --key-slots"
+expect 0 "so it does" "$k" re-encrypt --key-slots -k alias/slot-b ordinary
+equal "of the key" "$(keys ordinary)" "$b"
+expect 2 "a key must be named" "$k" key-slot remove file
+expect 4 "and be there" "$k" key-slot add -k alias/none file
+"$k" key disable "$a" >/dev/null
+cp file before
+"$k" key-slot add -k alias/slot-b file >/dev/null 2>"$WORK/err"
+equal "who cannot open it cannot change it" $? 8
+check "and it is as it was" cmp file before
+"$k" key enable "$a" >/dev/null
+cp file damaged
+printf X | dd of=damaged bs=1 seek=100 conv=notrunc status=none
+printf X | dd of=damaged bs=1 seek=$(($("$k" inspect file | sed -n 's/^KeySlotsLength: //p') / 2 + 100)) conv=notrunc status=none
+expect 5 "damaged slots open nothing" "$k" decrypt damaged -o none
+"$k" key-slot add -k alias/slot-b damaged >/dev/null 2>"$WORK/err"
+equal "nor are they changed" $? 5
+
+# --- many
+mkdir tree
+for i in $(seq 100); do echo "$i" >tree/$i; done
+expect 0 "a tree with key slots" "$k" encrypt --key-slots -k alias/slot-a -r tree -o tree.enc
+expect 0 "is finished" "$k" encrypt --resume --key-slots -k alias/slot-a -r tree -o tree.enc
+prints "all of it" '^Finished: 100$'
+expect 0 "all its keys are replaced" "$k" key-slot replace --old-key alias/slot-a -k alias/slot-b -r tree.enc
+prints "at once" '^Done: 100$'
+"$k" key disable "$a" >/dev/null
+expect 0 "and it opens" "$k" decrypt -r tree.enc -o tree.out
+check "to the same" diff -r tree tree.out
+"$k" key enable "$a" >/dev/null
+expect 0 "several files" "$k" key-slot add -k alias/slot-c tree.enc/1.kms tree.enc/2.kms
+equal "are all changed" "$(keys tree.enc/1.kms) $(keys tree.enc/2.kms)" "$b $c $b $c"
+expect 0 "and listed" "$k" key-slot list tree.enc/1.kms tree.enc/2.kms
+equal "in one list" "$(cut -f 1 "$WORK/out" | sort -u | xargs)" "tree.enc/1.kms tree.enc/2.kms"
+
+finish

@@ -1,0 +1,184 @@
+#!/usr/bin/env bash
+# Trees as archives: kmsctl --tar, and tar | kmsctl encrypt | kmsctl decrypt | tar.
+set -u
+. "$(dirname "$0")/../support/checks.sh"
+k=$KMSCTL
+"$k" key create --alias alias/tar >/dev/null
+cd "$WORK" || exit 1
+
+# Everything that a tree can have, but owners.
+mkdir -p plain/empty plain/a/b 'plain/with blank'
+head -c 3000000 /dev/urandom >plain/a/large
+echo one >'plain/with blank/a name.txt'
+printf 'two' >$'plain/new\nline'
+: >plain/nothing
+echo leading >./plain/-dash
+ln -s a/large plain/link
+ln -s /etc/passwd plain/outside
+ln -s nowhere plain/dangling
+ln plain/a/large plain/a/b/hard
+truncate -s 2M plain/hole
+printf x | dd of=plain/hole bs=1 seek=1000000 conv=notrunc status=none
+truncate -s 100000 plain/only-hole
+mkfifo plain/fifo
+for i in $(seq 30); do echo "$i" >"plain/a/b/small-$i"; done
+long=plain/$(printf 'd%.0s' $(seq 120))/$(printf 'e%.0s' $(seq 120))
+mkdir -p "$long"
+echo deep >"$long/$(printf 'f%.0s' $(seq 200))"
+chmod 750 plain/a
+chmod 4711 plain/nothing
+chmod 600 plain/a/b/small-1
+touch -d '2020-02-02 02:02:02.5' plain/a/b/small-1 plain/a plain/a/b
+listing() { (cd "$1" && find . ! -type l -printf '%p %y %m %s %T@\n' -o -type l -printf '%p %y %l\n' | sort); }
+
+whole_seconds() { sed 's/\.[0-9]*$//'; }
+
+# --- with tar(1) at both ends
+(set -o pipefail && tar -C plain -c . | "$k" encrypt -k alias/tar | "$k" decrypt | (mkdir copy && tar -C copy -xp)) 2>"$WORK/err"
+equal "tar | encrypt | decrypt | tar" "$?" 0
+equal "gives the same tree" "$(listing copy | whole_seconds)" "$(listing plain | whole_seconds)"
+check "with the same contents" diff -r --no-dereference -x fifo plain copy
+rm -rf copy
+
+# --- --tar at both ends
+expect 0 "a tree becomes one message" "$k" encrypt --tar -k alias/tar -c a=b plain -o plain.tar.kms --output json
+entries=$(find plain -printf x | wc -c)
+equal "of so many entries" "$(json .Entries)" "$entries"
+expect 0 "that is unpacked" "$k" decrypt --tar -p -c a=b plain.tar.kms -o copy --output json
+equal "all of them" "$(json .Entries)" "$entries"
+equal "to the same tree" "$(listing copy)" "$(listing plain)"
+check "with the same contents" diff -r --no-dereference -x fifo plain copy
+equal "hard links are links" "$(stat -c %h copy/a/large)" 2
+used() { du -k "$1" | cut -f 1; }
+if [ "$(used plain.tar.kms)" -lt 4000 ]; then pass "holes take no room in it"; else fail "holes take no room in it" "$(used plain.tar.kms) KiB"; fi
+if [ "$(used copy/hole)" -le "$(used plain/hole)" ]; then pass "and are holes again"; else fail "and are holes again" "$(used copy/hole)"; fi
+equal "it is an archive for tar(1)" "$("$k" decrypt plain.tar.kms -o - | tar -t | wc -l)" "$entries"
+tar -C plain -cf by-tar.tar .
+"$k" encrypt -k alias/tar by-tar.tar -o by-tar.kms
+expect 0 "and one of tar(1) is unpacked" "$k" decrypt --tar -p by-tar.kms -o copy2
+equal "to the same tree" "$(listing copy2 | whole_seconds)" "$(listing plain | whole_seconds)"
+expect 0 "from a pipe" sh -c 'cat plain.tar.kms | "$1" decrypt --tar -q -o copy3' sh "$k"
+check "as well" diff -r --no-dereference -x fifo plain copy3
+equal "without -p, the umask counts, and setuid is lost" "$(stat -c %a copy3 copy3/a copy3/nothing | xargs)" "755 750 711"
+absent "and there are no pipes and devices" copy3/fifo
+rm -rf copy copy2 copy3
+ln -s plain by-link
+expect 0 "a tree can be named by a link to it" "$k" encrypt --tar -k alias/tar by-link -o by-link.kms --output json
+equal "and all of it is packed" "$(json .Entries)" "$entries"
+expect 0 "it is unpacked" "$k" decrypt --tar -p by-link.kms -o copy
+equal "to the same tree, its own links as they are" "$(listing copy)" "$(listing plain)"
+rm -rf copy
+
+# --- where it goes
+mkdir empty full
+touch full/file
+expect 0 "an empty directory is replaced" "$k" decrypt --tar -q plain.tar.kms -o empty
+expect 9 "another one is not" "$k" decrypt --tar plain.tar.kms -o full
+only "and is as it was" full file
+expect 9 "a file is none" "$k" decrypt --tar plain.tar.kms -o plain.tar.kms
+expect 6 "nor is there one below what is not there" "$k" decrypt --tar plain.tar.kms -o none/x
+expect 2 "or in a pipe" "$k" decrypt --tar plain.tar.kms -o -
+expect 9 "the message replaces nothing" "$k" encrypt --tar -k alias/tar plain -o full/file
+expect 6 "a file is no tree" "$k" encrypt --tar -k alias/tar full/file -o none
+expect 2 "-r is something else" "$k" encrypt --tar -r -k alias/tar plain -o none
+expect 2 "and -o required" "$k" encrypt --tar -k alias/tar plain
+expect 0 "a message can go through a pipe" sh -c '"$1" encrypt --tar -k alias/tar full -o - | "$1" decrypt --tar -o piped' sh "$k"
+only "to a tree" piped file
+
+# --- what is wrong leaves nothing
+mkdir here
+cd here || exit 1
+size=$(stat -c %s ../plain.tar.kms)
+cp ../plain.tar.kms damaged
+printf X | dd of=damaged bs=1 seek=$((size - 1000)) conv=notrunc status=none
+expect 5 "a damaged message" "$k" decrypt --tar damaged -o tree
+says "with frame and byte" '(frame [0-9]*, at byte [0-9]*)$'
+head -c 1000000 ../plain.tar.kms >damaged
+expect 5 "one that is cut" "$k" decrypt --tar damaged -o tree
+expect 5 "the wrong context" "$k" decrypt --tar -c a=c ../plain.tar.kms -o tree
+head -c 100000 /dev/urandom | "$k" encrypt -k alias/tar -o noise -f
+expect 5 "what is no archive" "$k" decrypt --tar noise -o tree
+says "is told as such" "what it holds is no archive or a damaged one"
+"$k" decrypt ../plain.tar.kms -o - 2>/dev/null | head -c 1000000 | "$k" encrypt -k alias/tar -o short
+expect 5 "an archive that was cut before it was encrypted" "$k" decrypt --tar short -o tree
+chmod -R u+w .
+rm damaged noise short
+only "leaves nothing" .
+
+# --- no way out
+mkdir ../target
+python3 - <<'END'
+import io, tarfile
+def make(name, members):
+    with tarfile.open(name, "w") as archive:
+        for member, kind, link in members:
+            info = tarfile.TarInfo(member)
+            info.type, info.linkname = kind, link
+            data = b"x" if kind == tarfile.REGTYPE else b""
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+import os
+target = os.path.realpath("../target")
+R, S, H = tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+make("dotdot.tar", [("a/../../target/f", R, "")])
+make("up.tar", [("../target/f", R, "")])
+make("absolute.tar", [(target + "/f", R, "")])
+make("link.tar", [("l", S, target), ("l/f", R, "")])
+make("hardlink.tar", [("h", H, "../../victim"), ("h", R, "")])
+make("deeplink.tar", [("d", S, "."), ("d/e", S, target), ("d/e/f", R, "")])
+END
+echo victim >../victim
+for bad in *.tar; do
+    "$k" encrypt -k alias/tar "$bad" -o "$bad.kms"
+    expect 6 "no way out: $bad" "$k" decrypt --tar -p "$bad.kms" -o tree
+    absent "no tree: $bad" tree
+done
+only "nothing has come out" ../target
+equal "nor was anything changed" "$(cat ../victim)" victim
+equal "and nothing is left over" "$(find . -name '.kmsctl*')" ""
+cd ..
+
+# --- killed
+mkfifo fifo
+exec 8<>fifo # so that nobody waits for kmsctl to open it
+for signal in TERM KILL; do
+    mkdir killed
+    "$k" decrypt --tar fifo -o killed/tree &
+    pid=$!
+    exec 7>fifo
+    head -c 2500000 plain.tar.kms >&7
+    sleep 0.5
+    kill -$signal $pid
+    wait $pid 2>/dev/null
+    exec 7>&-
+    absent "killed by $signal, there is no tree" killed/tree
+    rm -rf killed
+done
+mkdir slow
+for i in $(seq 20); do head -c 3000000 /dev/zero >slow/$i; done
+(ulimit -f 2000; "$k" encrypt --tar -k alias/tar slow -o slow.kms) 2>"$WORK/err"
+equal "no space for the message" $? 6
+says "is told" "writing slow.kms: File too large"
+absent "and leaves none" slow.kms
+if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=1m tmpfs small 2>/dev/null; then
+    expect 6 "no space for the tree" "$k" decrypt --tar plain.tar.kms -o small/tree
+    says "is told" "No space left on device"
+    only "and leaves nothing" small
+    umount small
+else
+    skip "no space for the tree" "no permission to mount one"
+fi
+"$k" encrypt --tar -k alias/tar slow -o - 2>"$WORK/err" | head -c 1000 >/dev/null
+equal "a reader that leaves early is an error" "${PIPESTATUS[0]}" 6
+says "by name" "standard output: Broken pipe"
+head -c 60000000 /dev/zero >slow/1
+(while :; do echo more >>slow/1; done) &
+writer=$!
+"$k" encrypt --tar -k alias/tar slow -o changing.kms 2>"$WORK/err"
+equal "a file that changes while it is read" $? 6
+kill $writer
+wait $writer 2>/dev/null
+says "is named" "slow/1: it was changed while it was read"
+absent "and not packed" changing.kms
+
+finish
