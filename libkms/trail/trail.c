@@ -132,12 +132,17 @@ static void take_hash(struct cursor *in, struct kms_trail_hash *out)
     in->ok = in->ok && kms_hex_decode(hex, out->bytes) == KMS_OK;
 }
 
+/* RFC 3339 knows several forms of one time ("t" for "T"); a line has the one that is written. */
 static int64_t take_time(struct cursor *in)
 {
     int64_t time_ms = 0;
+    char written[KMS_TIME_RFC3339_SIZE];
     struct kms_str text = take(in, KMS_TIME_RFC3339_SIZE - 1);
-    in->ok = in->ok && text.data[text.len - 1] == 'Z' &&
-             kms_time_parse_rfc3339(text, &time_ms) == KMS_OK && time_ms >= 0;
+    in->ok = in->ok && kms_time_parse_rfc3339(text, &time_ms) == KMS_OK && time_ms >= 0;
+    if (in->ok) {
+        kms_time_format_rfc3339(time_ms, written);
+        in->ok = memcmp(text.data, written, text.len) == 0;
+    }
     return time_ms;
 }
 

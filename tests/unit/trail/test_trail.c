@@ -90,6 +90,31 @@ static void records_are_chained(void **state)
     }
 }
 
+/* A time has one form in a line, though RFC 3339 allows others. */
+static void times_are_read_in_one_form(void **state)
+{
+    (void)state;
+    static const char written[] = "2026-11-23T05:41:45.139Z";
+    static const char *const others[] = {
+        "2026-11-23t05:41:45.139Z", "2026-11-23T05:41:45.139z", "2026-11-23T05:41:45+00:0"};
+    struct kms_trail_hash chain = {{0}};
+    struct kms_trail_seal seal;
+    struct kms_str record;
+    KMS_BUF_AUTO buf;
+    kms_buf_init(&buf, 4096);
+    assert_int_equal(
+        kms_trail_record_append(&buf, kms_str(RECORD), 1, INT64_C(1795412505139), &chain), KMS_OK);
+    struct kms_str line = line_of(&buf);
+    char *time = strstr((char *)buf.data, written);
+    assert_non_null(time);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        memcpy(time, others[i], strlen(others[i]));
+        assert_int_equal(kms_trail_record_parse(line, &seal, &record), KMS_ERR_SYNTAX);
+        memcpy(time, written, strlen(written));
+        assert_int_equal(kms_trail_record_parse(line, &seal, &record), KMS_OK);
+    }
+}
+
 static void what_is_no_record_is_not_sealed(void **state)
 {
     (void)state;
@@ -149,6 +174,7 @@ int main(void)
         cmocka_unit_test(headers_are_read_as_written),
         cmocka_unit_test(records_are_chained),
         cmocka_unit_test(what_is_no_record_is_not_sealed),
+        cmocka_unit_test(times_are_read_in_one_form),
         cmocka_unit_test(digests_are_read_as_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
