@@ -197,12 +197,13 @@ if wanted faults; then
 fi
 
 if wanted fuzz; then
-    seconds=$([ "$LONG" = 1 ] && echo 600 || echo 5)
-    stage "fuzz: $seconds s each"
+    # A change is judged by the same inputs each time; new ones are looked for with --long.
+    read -r seconds seed <<<"$([ "$LONG" = 1 ] && echo "600 random" || echo "5 1")"
+    stage "fuzz: $seconds s each, seed $seed"
     build_preset fuzz
     for target in build/fuzz/fuzz/fuzz_*; do
         [ -x "$target" ] && [ -f "$target" ] || continue
-        in_lane "$(basename "$target")" bounded tests/support/fuzz_once.sh "$target" "$seconds"
+        in_lane "$(basename "$target")" bounded tests/support/fuzz_once.sh "$target" "$seconds" "$seed"
     done
     settle
 fi
