@@ -2,6 +2,8 @@
 
 #include "libkms/base/encoding.h"
 
+#include <endian.h>
+
 enum { DEPTH_MAX = 40 };
 
 /* Where in a record a value stands, as far as that matters. */
@@ -29,29 +31,33 @@ enum place {
 };
 
 struct step {
-    enum place from;
     struct kms_str name;
     enum place to;
 };
 
-static const struct step steps[] = {
-    {RECORD, KMS_STR_LITERAL("userIdentity"), USER_IDENTITY},
-    {RECORD, KMS_STR_LITERAL("eventTime"), EVENT_TIME},
-    {RECORD, KMS_STR_LITERAL("eventSource"), EVENT_SOURCE},
-    {RECORD, KMS_STR_LITERAL("eventName"), EVENT_NAME},
-    {RECORD, KMS_STR_LITERAL("awsRegion"), REGION},
-    {RECORD, KMS_STR_LITERAL("errorCode"), ERROR_CODE},
-    {RECORD, KMS_STR_LITERAL("requestID"), REQUEST_ID},
-    {RECORD, KMS_STR_LITERAL("eventID"), EVENT_ID},
-    {RECORD, KMS_STR_LITERAL("readOnly"), READ_ONLY},
-    {RECORD, KMS_STR_LITERAL("resources"), RESOURCES},
-    {RECORD, KMS_STR_LITERAL("recipientAccountId"), ACCOUNT},
-    {USER_IDENTITY, KMS_STR_LITERAL("arn"), IDENTITY_ARN},
-    {USER_IDENTITY, KMS_STR_LITERAL("accessKeyId"), IDENTITY_ACCESS_KEY},
-    {USER_IDENTITY, KMS_STR_LITERAL("userName"), IDENTITY_USER_NAME},
-    {USER_IDENTITY, KMS_STR_LITERAL("invokedBy"), IDENTITY_INVOKED_BY},
-    {RESOURCE, KMS_STR_LITERAL("ARN"), RESOURCE_ARN},
-    {RESOURCE, KMS_STR_LITERAL("type"), RESOURCE_TYPE},
+/* Where the members of an object stand that are wanted. */
+static const struct step record_steps[] = {
+    {KMS_STR_LITERAL("userIdentity"), USER_IDENTITY},
+    {KMS_STR_LITERAL("eventTime"), EVENT_TIME},
+    {KMS_STR_LITERAL("eventSource"), EVENT_SOURCE},
+    {KMS_STR_LITERAL("eventName"), EVENT_NAME},
+    {KMS_STR_LITERAL("awsRegion"), REGION},
+    {KMS_STR_LITERAL("errorCode"), ERROR_CODE},
+    {KMS_STR_LITERAL("requestID"), REQUEST_ID},
+    {KMS_STR_LITERAL("eventID"), EVENT_ID},
+    {KMS_STR_LITERAL("readOnly"), READ_ONLY},
+    {KMS_STR_LITERAL("resources"), RESOURCES},
+    {KMS_STR_LITERAL("recipientAccountId"), ACCOUNT},
+};
+static const struct step identity_steps[] = {
+    {KMS_STR_LITERAL("arn"), IDENTITY_ARN},
+    {KMS_STR_LITERAL("accessKeyId"), IDENTITY_ACCESS_KEY},
+    {KMS_STR_LITERAL("userName"), IDENTITY_USER_NAME},
+    {KMS_STR_LITERAL("invokedBy"), IDENTITY_INVOKED_BY},
+};
+static const struct step resource_steps[] = {
+    {KMS_STR_LITERAL("ARN"), RESOURCE_ARN},
+    {KMS_STR_LITERAL("type"), RESOURCE_TYPE},
 };
 
 struct scanner {
@@ -62,15 +68,29 @@ struct scanner {
     struct kms_str invoked_by;
 };
 
-static enum place place_of(enum place from, struct kms_str name)
+static enum place find_step(const struct step *steps, size_t count, struct kms_str name)
 {
-    if (from != RECORD && from != USER_IDENTITY && from != RESOURCE)
-        return NOWHERE;
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        if (steps[i].from == from && kms_str_eq(name, steps[i].name))
+    for (size_t i = 0; i < count; i++) {
+        if (kms_str_eq(name, steps[i].name))
             return steps[i].to;
     }
     return NOWHERE;
+}
+
+#define FIND_STEP(steps, name) find_step(steps, sizeof(steps) / sizeof((steps)[0]), name)
+
+static enum place place_of(enum place from, struct kms_str name)
+{
+    switch (from) {
+    case RECORD:
+        return FIND_STEP(record_steps, name);
+    case USER_IDENTITY:
+        return FIND_STEP(identity_steps, name);
+    case RESOURCE:
+        return FIND_STEP(resource_steps, name);
+    default:
+        return NOWHERE;
+    }
 }
 
 static void skip_space(struct scanner *in)
@@ -97,14 +117,16 @@ static size_t plain_length(const char *at, const char *end)
     while (end - at >= (ptrdiff_t)sizeof(uint64_t)) {
         uint64_t word;
         memcpy(&word, at, sizeof(word));
+        word = le64toh(word);
         /* "determine if a word has a byte less than n" (Bit Twiddling Hacks), for control
-         * characters, quotes and backslashes */
+         * characters, quotes and backslashes; the first that is marked is one, those behind may not be */
         uint64_t quote = word ^ ones * '"';
         uint64_t slash = word ^ ones * '\\';
-        uint64_t odd =
-            ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
-        if ((odd & highs) != 0)
-            break;
+        uint64_t odd = (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) |
+                           ((slash - ones) & ~slash)) &
+                       highs;
+        if (odd != 0)
+            return (size_t)(at - from) + (size_t)__builtin_ctzll(odd) / 8;
         at += sizeof(word);
     }
     while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20)
