@@ -36,6 +36,7 @@ struct kmsd_audit {
 
     pthread_mutex_t writing; /* guards the writer */
     struct kmsd_writer writer;
+    struct kms_trail_drafts *drafts;
     struct kmsd_lookup *lookup;
     struct kmsd_sink *sinks[2]; /* syslog, web hook; NULL: not wanted */
     uint64_t durable;           /* number of the last record that was synced */
@@ -186,7 +187,7 @@ static void tell_loss(struct kmsd_audit *audit)
         .details = kms_str(details)};
     kmsd_audit_write_happening(&record, &happening, audit->options.now_ms());
     if (record.err != KMS_OK ||
-        kmsd_spool_put(audit->writer.spool, kms_buf_str(&record), &number) != KMS_OK)
+        kmsd_spool_put(audit->writer.spool, kms_buf_str(&record), NULL, &number) != KMS_OK)
         return; /* next time */
     tell(audit, KMSD_AUDIT_ERROR, "%llu requests were served unrecorded",
         (unsigned long long)(lost - audit->told_lost));
@@ -282,23 +283,24 @@ static void rouse(struct kmsd_audit *audit)
 
 /* A full spool is emptied here and now. One record that a thread has begun to put and not finished
  * holds up all after it, so that may take until that thread runs again. */
-static enum kms_err put_into_spool(
-    struct kmsd_audit *audit, struct kms_str record, uint64_t *number)
+static enum kms_err put_into_spool(struct kmsd_audit *audit, struct kms_str record,
+    const struct kms_trail_gist *gist, uint64_t *number)
 {
-    enum kms_err err = kmsd_spool_put(audit->writer.spool, record, number);
+    enum kms_err err = kmsd_spool_put(audit->writer.spool, record, gist, number);
     while (err == KMS_ERR_BUSY && !atomic_load(&audit->is_failing)) {
         err = kmsd_audit_flush(audit);
         (void)sched_yield();
         if (err == KMS_OK)
-            err = kmsd_spool_put(audit->writer.spool, record, number);
+            err = kmsd_spool_put(audit->writer.spool, record, gist, number);
     }
     return err;
 }
 
-static enum kms_err put(struct kmsd_audit *audit, struct kms_str record)
+static enum kms_err put(
+    struct kmsd_audit *audit, struct kms_str record, const struct kms_trail_gist *gist)
 {
     uint64_t number = 0;
-    enum kms_err err = put_into_spool(audit, record, &number);
+    enum kms_err err = put_into_spool(audit, record, gist, &number);
     if (err != KMS_OK) {
         if (audit->options.on_failure == KMSD_AUDIT_CONTINUE) {
             atomic_fetch_add(&audit->lost, 1);
@@ -330,8 +332,11 @@ enum kms_err kmsd_audit_record(struct kmsd_audit *audit, struct kmsd_audit_scrat
             full.identity->account.data != NULL ? full.identity->account : audit->options.account;
     kms_buf_reset(&scratch->record);
     kmsd_audit_write_request(&scratch->record, &full);
-    return scratch->record.err != KMS_OK ? scratch->record.err
-                                         : put(audit, kms_buf_str(&scratch->record));
+    if (scratch->record.err != KMS_OK)
+        return scratch->record.err;
+    struct kms_trail_gist gist = {.count = 0};
+    bool has_gist = kmsd_audit_gist_of(&full, &gist);
+    return put(audit, kms_buf_str(&scratch->record), has_gist ? &gist : NULL);
 }
 
 enum kms_err kmsd_audit_happened(
@@ -347,7 +352,7 @@ enum kms_err kmsd_audit_happened(
     if (full.region.data == NULL)
         full.region = audit->options.region;
     kmsd_audit_write_happening(&record, &full, audit->options.now_ms());
-    return record.err != KMS_OK ? record.err : put(audit, kms_buf_str(&record));
+    return record.err != KMS_OK ? record.err : put(audit, kms_buf_str(&record), NULL);
 }
 
 bool kmsd_audit_is_ready(const struct kmsd_audit *audit)
@@ -484,8 +489,10 @@ enum kms_err kmsd_audit_open(
 {
     struct kmsd_writer_found found;
     struct kmsd_audit *audit = calloc(1, sizeof(*audit));
-    if (audit == NULL)
+    if (audit == NULL || kms_trail_drafts_new(&audit->drafts) != KMS_OK) {
+        free(audit);
         return KMS_ERR_NO_MEMORY;
+    }
     audit->options = *options;
     audit->options.account = keep(options->account, audit->account, sizeof(audit->account));
     audit->options.region = keep(options->region, audit->region, sizeof(audit->region));
@@ -493,7 +500,8 @@ enum kms_err kmsd_audit_open(
         audit->options.folder =
             keep(kms_str(options->folder), audit->folder, sizeof(audit->folder)).data;
     audit->synced_ms = kms_clock_monotonic_ms();
-    enum kms_err err = kmsd_writer_open(&audit->writer, &audit->options, &found, detail);
+    enum kms_err err =
+        kmsd_writer_open(&audit->writer, &audit->options, audit->drafts, &found, detail);
     if (err == KMS_OK) {
         audit->durable = audit->writer.last;
         err = open_sinks(audit, detail);
@@ -503,7 +511,7 @@ enum kms_err kmsd_audit_open(
     if (err == KMS_OK)
         err = report(audit, &found);
     if (err == KMS_OK)
-        err = kmsd_lookup_open(&audit->writer.folder, &audit->lookup);
+        err = kmsd_lookup_open(&audit->writer.folder, audit->drafts, &audit->lookup);
     if (err == KMS_OK)
         err = kmsd_audit_flush(audit);
     if (err != KMS_OK) {
@@ -539,5 +547,6 @@ void kmsd_audit_close(struct kmsd_audit *audit)
     kmsd_writer_clean_up(&audit->writer);
     for (size_t i = 0; i < sizeof(audit->sinks) / sizeof(audit->sinks[0]); i++)
         kmsd_sink_close(audit->sinks[i]);
+    kms_trail_drafts_free(audit->drafts);
     free(audit);
 }

@@ -1,6 +1,7 @@
 #include "kmsd/audit/json_out.h"
 
 #include "libkms/base/clock.h"
+#include "libkms/base/encoding.h"
 #include "libkms/trail/scan.h"
 
 void kmsd_json_raw(struct kms_buf *out, const char *text, size_t len)
@@ -14,15 +15,17 @@ void kmsd_json_raw(struct kms_buf *out, const char *text, size_t len)
     kms_buf_append(out, text, len);
 }
 
-/* Whether the text goes between quotes as it is. */
-static bool is_plain(struct kms_str text)
+bool kmsd_json_is_plain(struct kms_str text)
 {
-    unsigned odd = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char letter = (unsigned char)text.data[i];
-        odd |= (letter < 0x20) | (letter == '"') | (letter == '\\') | (letter >= 0x7f);
+    size_t at = 0;
+    while (text.len - at >= 8 && kms_octets_are_plain(text.data + at))
+        at += 8;
+    for (; at < text.len; at++) {
+        unsigned char letter = (unsigned char)text.data[at];
+        if (letter < 0x20 || letter == '"' || letter == '\\' || letter >= 0x7f)
+            return false;
     }
-    return odd == 0;
+    return true;
 }
 
 void kmsd_json_string(struct kms_buf *out, struct kms_str text)
@@ -32,7 +35,7 @@ void kmsd_json_string(struct kms_buf *out, struct kms_str text)
         return;
     }
     kmsd_json_raw(out, "\"", 1);
-    if (is_plain(text))
+    if (kmsd_json_is_plain(text))
         kmsd_json_raw(out, text.data, text.len);
     else
         kms_trail_escape(out, text);

@@ -79,13 +79,14 @@ static enum kms_err start(struct kmsd_lookup *lookup)
     return KMS_OK;
 }
 
-enum kms_err kmsd_lookup_open(struct kmsd_folder *folder, struct kmsd_lookup **out)
+enum kms_err kmsd_lookup_open(
+    struct kmsd_folder *folder, struct kms_trail_drafts *drafts, struct kmsd_lookup **out)
 {
     struct kmsd_lookup *lookup = calloc(1, sizeof(*lookup));
     if (lookup == NULL)
         return KMS_ERR_NO_MEMORY;
     lookup->source = (struct kms_trail_source){open_file, open_index, range, folder};
-    enum kms_err err = kms_trail_index_new(&lookup->source, &lookup->index);
+    enum kms_err err = kms_trail_index_new(&lookup->source, drafts, &lookup->index);
     if (err == KMS_OK)
         err = start(lookup);
     if (err != KMS_OK) {

@@ -10,8 +10,9 @@
 
 struct kmsd_lookup;
 
-/* folder is borrowed. KMS_ERR_NO_MEMORY. */
-KMS_MUST_USE enum kms_err kmsd_lookup_open(struct kmsd_folder *folder, struct kmsd_lookup **out);
+/* folder and drafts are borrowed. KMS_ERR_NO_MEMORY. */
+KMS_MUST_USE enum kms_err kmsd_lookup_open(
+    struct kmsd_folder *folder, struct kms_trail_drafts *drafts, struct kmsd_lookup **out);
 void kmsd_lookup_close(struct kmsd_lookup *lookup); /* NULL is allowed */
 
 /* As kms_trail_find, from any thread. */

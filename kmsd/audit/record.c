@@ -227,16 +227,20 @@ static void write_parameters(struct kms_buf *out, const struct kmsd_audit_reques
     }
 }
 
-static void write_request(struct kms_buf *out, const struct kmsd_audit_request *request)
+static struct kms_str name_of(const struct kmsd_audit_request *request)
 {
     static const struct kms_str no_name = KMS_STR_LITERAL("UnknownOperation");
-    bool has_name = request->event_name.data != NULL;
+    return request->event_name.data != NULL ? request->event_name : no_name;
+}
+
+static void write_request(struct kms_buf *out, const struct kmsd_audit_request *request)
+{
     KMSD_JSON_LITERAL(out, "{\"eventVersion\":\"" EVENT_VERSION "\",");
     write_identity(out, request->identity);
     KMSD_JSON_LITERAL(out, ",\"eventTime\":");
     kmsd_json_time(out, request->time_ms);
     kmsd_json_member(out, "eventSource", kms_str(request->event_source));
-    kmsd_json_member(out, "eventName", has_name ? request->event_name : no_name);
+    kmsd_json_member(out, "eventName", name_of(request));
     kmsd_json_member(out, "awsRegion", request->region);
     kmsd_json_member(out, "sourceIPAddress", request->source_address);
     kmsd_json_member(out, "userAgent", cut(request->user_agent));
@@ -265,6 +269,45 @@ void kmsd_audit_write_request(struct kms_buf *out, const struct kmsd_audit_reque
     kms_buf_reset(out);
     write_request(out, &shorter);
 }
+
+/* --- for the index ---------------------------------------------------------------------------- */
+
+static bool are_plain(const struct kms_trail_fields *fields)
+{
+    bool are = kmsd_json_is_plain(fields->event_name) && kmsd_json_is_plain(fields->error_code) &&
+               kmsd_json_is_plain(fields->principal_arn) && kmsd_json_is_plain(fields->user_name) &&
+               kmsd_json_is_plain(fields->access_key_id) && kmsd_json_is_plain(fields->account);
+    for (size_t i = 0; i < fields->resource_count; i++)
+        are = are && kmsd_json_is_plain(fields->resources[i].arn);
+    return are;
+}
+
+bool kmsd_audit_gist_of(const struct kmsd_audit_request *request, struct kms_trail_gist *out)
+{
+    const struct kmsd_audit_identity *identity = request->identity;
+    struct kms_trail_fields fields = {
+        .event_name = name_of(request),
+        .event_source = kms_str(request->event_source),
+        .error_code = request->error_code,
+        .account = request->account,
+        .principal_arn = identity->arn,
+        .user_name = identity->user_name,
+        .access_key_id = identity->access_key_id,
+    };
+    for (size_t i = 0; i < request->resource_count && i < KMS_TRAIL_RESOURCES_MAX; i++) {
+        const struct kmsd_audit_resource *resource = &request->resources[i];
+        if (resource->arn.data != NULL)
+            fields.resources[fields.resource_count++] =
+                (struct kms_trail_resource){cut(resource->arn), kms_str(resource->type)};
+    }
+    kms_trail_name_user(&fields, identity->invoked_by);
+    if (!are_plain(&fields))
+        return false;
+    kms_trail_gist_of(&fields, request->time_ms / 1000 * 1000, out); /* as it is written */
+    return true;
+}
+
+/* --- what nobody asked for -------------------------------------------------------------------- */
 
 void kmsd_audit_write_happening(
     struct kms_buf *out, const struct kmsd_audit_happening *happening, int64_t time_ms)

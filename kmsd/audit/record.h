@@ -4,6 +4,7 @@
 
 #include "kmsd/audit/audit.h"
 #include "libkms/base/uuid.h"
+#include "libkms/trail/query.h"
 
 /* Event ids are version 7 UUIDs (RFC 9562): they begin with the event's time, so that a look-up by
  * id knows where to search. They are unique, not secret. */
@@ -17,5 +18,10 @@ bool kmsd_audit_event_id_time(struct kms_str event_id, int64_t *time_ms);
 void kmsd_audit_write_request(struct kms_buf *out, const struct kmsd_audit_request *request);
 void kmsd_audit_write_happening(
     struct kms_buf *out, const struct kmsd_audit_happening *happening, int64_t time_ms);
+
+/* What the index takes of a request's record, without a look at the record. False: some value has escapes in it,
+ * and the record has to be read. */
+KMS_MUST_USE bool kmsd_audit_gist_of(
+    const struct kmsd_audit_request *request, struct kms_trail_gist *out);
 
 #endif

@@ -28,11 +28,12 @@ struct head {
     _Atomic uint64_t tail; /* bytes ever given up */
 };
 
-/* Before each record in the ring, which is padded to ALIGNMENT. */
+/* Before each record in the ring, which is padded to ALIGNMENT; its gist follows. */
 struct slot {
     uint32_t len;
     _Atomic uint32_t state;
     uint64_t number;
+    uint64_t gist_len; /* as padded; 0: there is none */
 };
 
 struct kmsd_spool {
@@ -43,9 +44,22 @@ struct kmsd_spool {
     uint64_t putting_ends; /* slots before it were left by a killed process */
 };
 
-static size_t room_for(size_t len)
+static size_t padded(size_t len)
 {
-    return (sizeof(struct slot) + len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static size_t room_for(size_t len, size_t gist_len)
+{
+    return sizeof(struct slot) + padded(len) + gist_len;
+}
+
+/* Only as much of a gist as it has terms. */
+static size_t gist_length(const struct kms_trail_gist *gist)
+{
+    return gist == NULL ? 0
+                        : padded(offsetof(struct kms_trail_gist, terms) +
+                                 gist->count * sizeof(gist->terms[0]));
 }
 
 static struct slot *slot_at(const struct kmsd_spool *spool, uint64_t at)
@@ -138,11 +152,12 @@ static uint64_t sound_end(const struct kmsd_spool *spool)
         const struct slot *slot = slot_at(spool, at);
         uint32_t state = atomic_load(&slot->state);
         if (to - at < sizeof(*slot) || slot->len > KMS_TRAIL_RECORD_MAX ||
-            room_for(slot->len) > to - at || slot->number <= before ||
+            slot->gist_len > sizeof(struct kms_trail_gist) || slot->gist_len % ALIGNMENT != 0 ||
+            room_for(slot->len, slot->gist_len) > to - at || slot->number <= before ||
             (state != WHOLE && state != PUTTING))
             break;
         before = slot->number;
-        at += room_for(slot->len);
+        at += room_for(slot->len, slot->gist_len);
     }
     return at;
 }
@@ -216,10 +231,12 @@ void kmsd_spool_number(struct kmsd_spool *spool, uint64_t next)
     spool->next = next;
 }
 
-enum kms_err kmsd_spool_put(struct kmsd_spool *spool, struct kms_str record, uint64_t *number)
+enum kms_err kmsd_spool_put(struct kmsd_spool *spool, struct kms_str record,
+    const struct kms_trail_gist *gist, uint64_t *number)
 {
     struct head *head = spool->head;
-    size_t need = room_for(record.len);
+    size_t gist_len = gist_length(gist);
+    size_t need = room_for(record.len, gist_len);
     if (record.len > KMS_TRAIL_RECORD_MAX)
         return KMS_ERR_LIMIT;
     (void)pthread_mutex_lock(&spool->lock);
@@ -231,12 +248,15 @@ enum kms_err kmsd_spool_put(struct kmsd_spool *spool, struct kms_str record, uin
     struct slot *slot = slot_at(spool, at);
     slot->len = (uint32_t)record.len;
     slot->number = spool->next++;
+    slot->gist_len = gist_len;
     atomic_store_explicit(&slot->state, PUTTING, memory_order_relaxed);
     atomic_store_explicit(&head->head, at + need, memory_order_release);
     uint64_t given = slot->number;
     (void)pthread_mutex_unlock(&spool->lock);
 
     memcpy(slot + 1, record.data, record.len);
+    if (gist_len != 0)
+        memcpy((uint8_t *)(slot + 1) + padded(record.len), gist, gist_len);
     atomic_store_explicit(&slot->state, WHOLE, memory_order_release);
     *number = given;
     return KMS_OK;
@@ -244,8 +264,7 @@ enum kms_err kmsd_spool_put(struct kmsd_spool *spool, struct kms_str record, uin
 
 /* --- taking ----------------------------------------------------------------------------------- */
 
-bool kmsd_spool_peek(struct kmsd_spool *spool, uint64_t *at, struct kms_str *record,
-    uint64_t *number, bool *is_whole)
+bool kmsd_spool_peek(struct kmsd_spool *spool, uint64_t *at, struct kmsd_spooled *out)
 {
     struct head *head = spool->head;
     uint64_t tail = atomic_load_explicit(&head->tail, memory_order_relaxed);
@@ -254,12 +273,14 @@ bool kmsd_spool_peek(struct kmsd_spool *spool, uint64_t *at, struct kms_str *rec
         return false;
     struct slot *slot = slot_at(spool, place);
     bool whole = atomic_load_explicit(&slot->state, memory_order_acquire) == WHOLE;
-    if (!whole && place >= spool->putting_ends)
+    bool is_own = place >= spool->putting_ends; /* and not of a process that was killed */
+    if (!whole && is_own)
         return false;
-    *record = (struct kms_str){(const char *)(slot + 1), slot->len};
-    *number = slot->number;
-    *is_whole = whole;
-    *at = place + room_for(slot->len);
+    *out = (struct kmsd_spooled){
+        .record = {(const char *)(slot + 1), slot->len}, .number = slot->number, .is_whole = whole};
+    if (is_own && slot->gist_len != 0)
+        out->gist = (const void *)((const uint8_t *)(slot + 1) + padded(slot->len));
+    *at = place + room_for(slot->len, slot->gist_len);
     return true;
 }
 

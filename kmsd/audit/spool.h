@@ -10,6 +10,7 @@
 #define KMSD_AUDIT_SPOOL_H
 
 #include "kmsd/detail.h"
+#include "libkms/trail/query.h"
 
 #include <kms/bytes.h>
 #include <kms/error.h>
@@ -33,16 +34,23 @@ void kmsd_spool_close(struct kmsd_spool *spool); /* NULL is allowed */
 /* The number of the record that is put next. Before the first put only. */
 void kmsd_spool_number(struct kmsd_spool *spool, uint64_t next);
 
-/* Puts a record and gives its number. KMS_ERR_BUSY: there is no room; take first.
- * KMS_ERR_LIMIT: there never will be. */
-KMS_MUST_USE enum kms_err kmsd_spool_put(
-    struct kmsd_spool *spool, struct kms_str record, uint64_t *number);
+/* Puts a record and gives its number. gist: what the index takes of it; NULL: not known. KMS_ERR_BUSY:
+ * there is no room; take first. KMS_ERR_LIMIT: there never will be. */
+KMS_MUST_USE enum kms_err kmsd_spool_put(struct kmsd_spool *spool, struct kms_str record,
+    const struct kms_trail_gist *gist, uint64_t *number);
+
+/* A record that waits. Views, valid until it is given up. */
+struct kmsd_spooled {
+    struct kms_str record;
+    const struct kms_trail_gist *gist; /* NULL: not known */
+    uint64_t number;
+    bool
+        is_whole; /* false: its putting was cut off by a kill, and nobody was told that it is there */
+};
 
 /* The next record to take from *at on (0: the oldest that is there); false: there is none, or it is
- * still being put. The view is valid until it is given up. *is_whole is false for one whose putting
- * was cut off by a kill: nobody was told that it is there. */
-KMS_MUST_USE bool kmsd_spool_peek(struct kmsd_spool *spool, uint64_t *at, struct kms_str *record,
-    uint64_t *number, bool *is_whole);
+ * still being put. */
+KMS_MUST_USE bool kmsd_spool_peek(struct kmsd_spool *spool, uint64_t *at, struct kmsd_spooled *out);
 
 /* Gives up everything before that place, as peek left it: it is in its file. */
 void kmsd_spool_give_up(struct kmsd_spool *spool, uint64_t at);

@@ -17,6 +17,12 @@ static int64_t now_ms(const struct kmsd_writer *writer)
     return writer->options->now_ms();
 }
 
+/* The line that was appended since, without its newline. */
+static struct kms_str line_from(const struct kms_buf *buf, size_t from)
+{
+    return (struct kms_str){(const char *)buf->data + from, buf->len - from - 1};
+}
+
 /* --- digests ---------------------------------------------------------------------------------- */
 
 enum kms_err kmsd_writer_sync(struct kmsd_writer *writer)
@@ -129,6 +135,8 @@ enum kms_err kmsd_writer_begin(struct kmsd_writer *writer, uint32_t file)
     writer->digest_bytes = 0;
     if (writer->oldest == 0)
         writer->oldest = file;
+    kms_trail_drafts_begin(writer->drafts, file);
+    kms_trail_drafts_add(writer->drafts, line_from(&line, 0), 0, NULL);
     return KMS_OK;
 }
 
@@ -237,7 +245,7 @@ static void note_clock(struct kmsd_writer *writer, int64_t at_ms, struct kms_buf
     kmsd_audit_write_happening(scratch, &happening, at_ms);
     uint64_t number = 0;
     if (scratch->err == KMS_OK &&
-        kmsd_spool_put(writer->spool, kms_buf_str(scratch), &number) == KMS_OK)
+        kmsd_spool_put(writer->spool, kms_buf_str(scratch), NULL, &number) == KMS_OK)
         writer->clock_notice = number; /* else with the next batch */
 }
 
@@ -259,21 +267,21 @@ static enum kms_err seal_batch(
 {
     KMS_BUF_AUTO scratch;
     kms_buf_init(&scratch, KMS_TRAIL_RECORD_MAX);
-    struct kms_str record;
-    uint64_t slot_number = 0;
-    bool is_whole = false;
+    struct kmsd_spooled next;
     int64_t at_ms = now_ms(writer);
     enum kms_err err = KMS_OK;
     if (!kmsd_spool_is_empty(writer->spool))
         note_clock(writer, at_ms, &scratch);
-    while (err == KMS_OK && writer->out.len < BATCH &&
-           kmsd_spool_peek(writer->spool, at, &record, &slot_number, &is_whole)) {
-        if (!is_whole) {
+    while (err == KMS_OK && writer->out.len < BATCH && kmsd_spool_peek(writer->spool, at, &next)) {
+        if (!next.is_whole) {
             write_abandoned(writer, &scratch);
-            record = kms_buf_str(&scratch);
+            next.record = kms_buf_str(&scratch);
         }
+        size_t from = writer->out.len;
         err = kms_trail_record_append(
-            &writer->out, record, ++*number, sealing_time(writer, slot_number, at_ms), chain);
+            &writer->out, next.record, ++*number, sealing_time(writer, next.number, at_ms), chain);
+        if (err == KMS_OK)
+            kms_trail_drafts_add(writer->drafts, line_from(&writer->out, from), *number, next.gist);
     }
     return err;
 }
@@ -287,8 +295,11 @@ static enum kms_err drain_batch(struct kmsd_writer *writer, bool *is_done)
     enum kms_err err = seal_batch(writer, &at, &number, &chain);
     if (err == KMS_OK && writer->out.len != 0)
         err = kmsd_write_at(writer->fd, kms_buf_bytes(&writer->out), writer->bytes);
-    if (err != KMS_OK)
-        return err; /* what was written of it is written over next time */
+    if (err != KMS_OK) { /* what was written of it is written over next time */
+        kms_trail_drafts_stop(writer->drafts);
+        return err;
+    }
+    kms_trail_drafts_publish(writer->drafts);
     *is_done = writer->out.len == 0;
     if (writer->written != NULL)
         writer->written(writer->context, kms_buf_str(&writer->out));
@@ -321,12 +332,10 @@ static void skip_written(struct kmsd_writer *writer, uint64_t *left)
 {
     uint64_t at = 0;
     uint64_t written_up_to = 0;
-    struct kms_str record;
-    uint64_t number = 0;
-    bool is_whole = false;
+    struct kmsd_spooled next;
     *left = 0;
-    while (kmsd_spool_peek(writer->spool, &at, &record, &number, &is_whole)) {
-        if (number <= writer->last)
+    while (kmsd_spool_peek(writer->spool, &at, &next)) {
+        if (next.number <= writer->last)
             written_up_to = at;
         else
             (*left)++;
@@ -335,9 +344,9 @@ static void skip_written(struct kmsd_writer *writer, uint64_t *left)
 }
 
 enum kms_err kmsd_writer_open(struct kmsd_writer *writer, const struct kmsd_audit_options *options,
-    struct kmsd_writer_found *found, struct kmsd_detail *detail)
+    struct kms_trail_drafts *drafts, struct kmsd_writer_found *found, struct kmsd_detail *detail)
 {
-    *writer = (struct kmsd_writer){.options = options, .fd = -1, .digest_fd = -1};
+    *writer = (struct kmsd_writer){.options = options, .drafts = drafts, .fd = -1, .digest_fd = -1};
     *found = (struct kmsd_writer_found){.damaged = 0};
     writer->folder.fd = -1;
     kms_buf_init(&writer->out, BATCH + 2 * KMS_TRAIL_LINE_MAX);

@@ -10,6 +10,7 @@
 #include "kmsd/audit/folder.h"
 #include "kmsd/audit/signer.h"
 #include "kmsd/audit/spool.h"
+#include "libkms/trail/draft.h"
 
 struct kmsd_writer {
     const struct kmsd_audit_options *options;
@@ -18,7 +19,8 @@ struct kmsd_writer {
     struct kmsd_signer *signer;
     void (*written)(void *context, struct kms_str lines); /* told of all lines; NULL: nobody */
     void *context;
-    struct kms_buf out; /* lines that are about to be written */
+    struct kms_buf out;              /* lines that are about to be written */
+    struct kms_trail_drafts *drafts; /* of the index */
 
     /* the file at hand */
     int fd;
@@ -52,11 +54,11 @@ struct kmsd_writer_found {
     uint64_t damaged_record;
 };
 
-/* Opens the folder, brings the last file in order, and is ready to write. The writer stays where it
- * is. Clean it up also after a failure. */
+/* Opens the folder, brings the last file in order, and is ready to write. drafts is borrowed. The writer
+ * stays where it is. Clean it up also after a failure. */
 KMS_MUST_USE enum kms_err kmsd_writer_open(struct kmsd_writer *writer,
-    const struct kmsd_audit_options *options, struct kmsd_writer_found *found,
-    struct kmsd_detail *detail);
+    const struct kmsd_audit_options *options, struct kms_trail_drafts *drafts,
+    struct kmsd_writer_found *found, struct kmsd_detail *detail);
 void kmsd_writer_clean_up(struct kmsd_writer *writer);
 
 /* Writes what is in the spool. After a failure nothing is lost: it stays there. KMS_ERR_IO. */

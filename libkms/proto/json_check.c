@@ -107,28 +107,13 @@ static bool take_escape(struct check *check, bool is_name)
     return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
-#define EACH_OCTET(value) (UINT64_C(0x0101010101010101) * (value))
-
-/* Whether none of eight octets ends a string, begins an escape, is a control character or not ASCII.
- * Errs, if at all, on the side of no. */
-static bool is_plain(const char *at)
-{
-    uint64_t word;
-    memcpy(&word, at, sizeof(word));
-    uint64_t quote = word ^ EACH_OCTET('"');
-    uint64_t backslash = word ^ EACH_OCTET('\\');
-    uint64_t hits =
-        (word - EACH_OCTET(0x20)) | (quote - EACH_OCTET(1)) | (backslash - EACH_OCTET(1)) | word;
-    return (hits & EACH_OCTET(0x80)) == 0;
-}
-
 /* After the opening quote. */
 static bool take_string(struct check *check, bool is_name)
 {
     const char *begin = check->at;
     bool is_ascii = true;
     for (;;) {
-        while (check->end - check->at >= 8 && is_plain(check->at))
+        while (check->end - check->at >= 8 && kms_octets_are_plain(check->at))
             check->at += 8;
         if (check->at == check->end)
             return false;

@@ -1,7 +1,5 @@
 #include "libkms/trail/block.h"
 
-#include "libkms/trail/query.h"
-
 #include <errno.h>
 #include <unistd.h>
 
@@ -83,6 +81,11 @@ bool kms_trail_block_is_of(const struct kms_trail_block *block, int records)
            ending == block->ending;
 }
 
+enum kms_err kms_trail_block_end(struct kms_trail_block *block, int records)
+{
+    return read_ending(records, block->offset, block->length, &block->ending);
+}
+
 /* --- making ----------------------------------------------------------------------------------- */
 
 /* Adds a term to a block's unless it is there; the table has twice as many places as there may be terms. */
@@ -103,31 +106,34 @@ static void put_term(struct kms_trail_block *block, uint32_t *table, uint32_t *t
     terms[block->term_count++] = hash;
 }
 
-static void take_term(void *context, uint32_t hash)
+void kms_trail_collector_begin(struct kms_trail_collector *collector, uint64_t offset)
 {
-    struct kms_trail_collector *collector = context;
-    put_term(&collector->block, collector->table, collector->terms, KMS_TRAIL_BLOCK_TERMS, hash);
+    memset(collector->table, 0, sizeof(collector->table));
+    collector->block = (struct kms_trail_block){.offset = offset, .terms = collector->terms};
+}
+
+void kms_trail_collector_add(
+    struct kms_trail_collector *collector, uint64_t number, const struct kms_trail_gist *gist)
+{
+    struct kms_trail_block *block = &collector->block;
+    if (block->first == 0) {
+        block->first = number;
+        block->from_ms = gist->time_ms;
+        block->to_ms = gist->time_ms;
+    }
+    block->from_ms = gist->time_ms < block->from_ms ? gist->time_ms : block->from_ms;
+    block->to_ms = gist->time_ms > block->to_ms ? gist->time_ms : block->to_ms;
+    for (uint32_t i = 0; i < gist->count; i++)
+        put_term(block, collector->table, collector->terms, KMS_TRAIL_BLOCK_TERMS, gist->terms[i]);
 }
 
 /* A line that is no record is passed over by look-ups: verification names it. */
 static void take_line(struct kms_trail_collector *collector, struct kms_str line)
 {
-    struct kms_trail_block *block = &collector->block;
-    struct kms_trail_seal seal;
-    struct kms_trail_fields fields;
-    struct kms_str record;
-    if (kms_trail_record_parse(line, &seal, &record) != KMS_OK ||
-        kms_trail_scan(line, &fields) != KMS_OK)
-        return;
-    int64_t time_ms = kms_trail_event_time(&fields, &seal);
-    if (block->first == 0) {
-        block->first = seal.number;
-        block->from_ms = time_ms;
-        block->to_ms = time_ms;
-    }
-    block->from_ms = time_ms < block->from_ms ? time_ms : block->from_ms;
-    block->to_ms = time_ms > block->to_ms ? time_ms : block->to_ms;
-    kms_trail_terms(&fields, take_term, collector);
+    uint64_t number = 0;
+    struct kms_trail_gist gist;
+    if (kms_trail_gist_read(line, &number, &gist) == KMS_OK)
+        kms_trail_collector_add(collector, number, &gist);
 }
 
 enum kms_err kms_trail_block_collect(
@@ -136,8 +142,7 @@ enum kms_err kms_trail_block_collect(
     struct kms_trail_block *block = &collector->block;
     struct kms_str line;
     enum kms_err err = KMS_OK;
-    memset(collector->table, 0, sizeof(collector->table));
-    *block = (struct kms_trail_block){.offset = lines->offset, .terms = collector->terms};
+    kms_trail_collector_begin(collector, lines->offset);
     while (lines->offset - block->offset < KMS_TRAIL_BLOCK_BYTES &&
            (err = kms_trail_lines_next(lines, &line)) == KMS_OK)
         take_line(collector, line);
@@ -147,7 +152,7 @@ enum kms_err kms_trail_block_collect(
     block->length = lines->offset - block->offset;
     if ((is_at_end && !all) || block->length == 0)
         return KMS_ERR_NOT_FOUND;
-    return read_ending(lines->fd, block->offset, block->length, &block->ending);
+    return kms_trail_block_end(block, lines->fd);
 }
 
 void kms_trail_block_append_start(struct kms_buf *out)

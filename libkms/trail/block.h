@@ -16,6 +16,7 @@
 #define KMS_TRAIL_BLOCK_H
 
 #include "libkms/trail/lines.h"
+#include "libkms/trail/query.h"
 
 enum {
     KMS_TRAIL_BLOCK_BYTES = 64 * 1024, /* and what its last line has more */
@@ -42,6 +43,16 @@ struct kms_trail_collector {
     uint32_t terms[KMS_TRAIL_BLOCK_TERMS];
     struct kms_trail_block block; /* its terms are those above */
 };
+
+/* An empty block that begins there. */
+void kms_trail_collector_begin(struct kms_trail_collector *collector, uint64_t offset);
+
+/* Takes a record in; the block's length is the caller's to count. */
+void kms_trail_collector_add(
+    struct kms_trail_collector *collector, uint64_t number, const struct kms_trail_gist *gist);
+
+/* Notes how a block ends, which is in that file. KMS_ERR_IO. */
+KMS_MUST_USE enum kms_err kms_trail_block_end(struct kms_trail_block *block, int records);
 
 /* Where the outline of a file is put together, block by block; all zero at first. */
 enum { KMS_TRAIL_OUTLINE_TERMS = 32 * 1024 };

@@ -10,7 +10,8 @@ enum { ENTRY_MAX = 8192, OUTLINE_MAX = 256 * 1024 };
 
 struct kms_trail_index {
     const struct kms_trail_source *source;
-    uint32_t file; /* at hand; 0: none */
+    struct kms_trail_drafts *drafts; /* NULL: none */
+    uint32_t file;                   /* at hand; 0: none */
     int index_fd;
     uint64_t index_end;
     struct kms_trail_lines lines; /* of the records, from the next block on; fd -1: none */
@@ -150,6 +151,18 @@ static enum kms_err close_index(struct kms_trail_index *index)
     return write_on(index, &outline);
 }
 
+/* The next block, from a draft or from the records. KMS_ERR_NOT_FOUND: there is none (yet). */
+static enum kms_err next_block(struct kms_trail_index *index, bool is_closed)
+{
+    struct kms_trail_collector *collector = &index->collector;
+    uint64_t offset = index->lines.offset;
+    if (index->drafts == NULL ||
+        !kms_trail_drafts_take(index->drafts, index->file, offset, collector))
+        return kms_trail_block_collect(collector, &index->lines, is_closed);
+    turn_to(index, offset + collector->block.length);
+    return kms_trail_block_end(&collector->block, index->lines.fd);
+}
+
 /* KMS_ERR_NOT_FOUND: there is no block more in the file (yet, unless it is closed). */
 static enum kms_err take_in_block(struct kms_trail_index *index, bool is_closed)
 {
@@ -158,7 +171,7 @@ static enum kms_err take_in_block(struct kms_trail_index *index, bool is_closed)
     uint64_t offset = index->lines.offset;
     KMS_BUF_AUTO entry;
     kms_buf_init(&entry, ENTRY_MAX);
-    enum kms_err err = kms_trail_block_collect(&index->collector, &index->lines, is_closed);
+    enum kms_err err = next_block(index, is_closed);
     if (err == KMS_OK) {
         kms_trail_block_append(&entry, &index->collector.block);
         err = write_on(index, &entry);
@@ -213,13 +226,14 @@ enum kms_err kms_trail_index_follow(
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-enum kms_err kms_trail_index_new(
-    const struct kms_trail_source *source, struct kms_trail_index **out)
+enum kms_err kms_trail_index_new(const struct kms_trail_source *source,
+    struct kms_trail_drafts *drafts, struct kms_trail_index **out)
 {
     struct kms_trail_index *index = calloc(1, sizeof(*index));
     if (index == NULL)
         return KMS_ERR_NO_MEMORY;
     index->source = source;
+    index->drafts = drafts;
     index->index_fd = -1;
     kms_trail_lines_init(&index->lines, -1, 0, UINT64_MAX);
     *out = index;

@@ -5,6 +5,7 @@
 #ifndef KMS_TRAIL_INDEX_H
 #define KMS_TRAIL_INDEX_H
 
+#include "libkms/trail/draft.h"
 #include "libkms/trail/trail.h"
 
 /* Where the trail's files are. */
@@ -20,9 +21,9 @@ struct kms_trail_source {
 
 struct kms_trail_index;
 
-/* source is borrowed. KMS_ERR_NO_MEMORY. */
-KMS_MUST_USE enum kms_err kms_trail_index_new(
-    const struct kms_trail_source *source, struct kms_trail_index **out);
+/* source and drafts (NULL: there are none) are borrowed. KMS_ERR_NO_MEMORY. */
+KMS_MUST_USE enum kms_err kms_trail_index_new(const struct kms_trail_source *source,
+    struct kms_trail_drafts *drafts, struct kms_trail_index **out);
 void kms_trail_index_free(struct kms_trail_index *index); /* NULL is allowed */
 
 /* Takes in what the files have more than their indexes, up to about that many bytes. *is_done: nothing

@@ -42,14 +42,25 @@ int64_t kms_trail_event_time(
 
 /* --- in short --------------------------------------------------------------------------------- */
 
+/* The bytes from there on, fewer than a word has, and zeros. */
+static uint64_t last_word(struct kms_str text, size_t at)
+{
+    uint8_t bytes[sizeof(uint64_t)] = {0};
+    uint64_t word;
+    for (size_t i = 0; at + i < text.len; i++)
+        bytes[i] = (uint8_t)text.data[at + i];
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
 uint32_t kms_trail_term_hash(enum kms_trail_term term, struct kms_str text)
 {
     static const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
     uint64_t hash = ((uint64_t)term + 1) * odd ^ text.len;
     for (size_t at = 0; at < text.len; at += sizeof(uint64_t)) {
-        uint64_t word = 0;
-        size_t left = text.len - at;
-        memcpy(&word, text.data + at, left < sizeof(word) ? left : sizeof(word));
+        uint64_t word = text.len - at < sizeof(word) ? last_word(text, at) : 0;
+        if (text.len - at >= sizeof(word))
+            memcpy(&word, text.data + at, sizeof(word));
         hash = (hash ^ word) * odd;
         hash ^= hash >> 29;
     }
@@ -57,8 +68,13 @@ uint32_t kms_trail_term_hash(enum kms_trail_term term, struct kms_str text)
     return folded == 0 ? 1 : folded;
 }
 
-void kms_trail_terms(
-    const struct kms_trail_fields *fields, kms_trail_take_term *take, void *context)
+static void take(struct kms_trail_gist *gist, enum kms_trail_term term, struct kms_str text)
+{
+    gist->terms[gist->count++] = kms_trail_term_hash(term, text);
+}
+
+void kms_trail_gist_of(
+    const struct kms_trail_fields *fields, int64_t time_ms, struct kms_trail_gist *out)
 {
     const struct {
         enum kms_trail_term term;
@@ -73,17 +89,32 @@ void kms_trail_terms(
         {KMS_TRAIL_ERROR, fields->error_code},
         {KMS_TRAIL_ERROR, kms_str(fields->error_code.data == NULL ? NULL : "*")},
     };
+    out->time_ms = time_ms;
+    out->count = 0;
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         if (own[i].text.data != NULL)
-            take(context, kms_trail_term_hash(own[i].term, own[i].text));
+            take(out, own[i].term, own[i].text);
     }
     for (size_t i = 0; i < fields->resource_count; i++) {
         const struct kms_trail_resource *resource = &fields->resources[i];
-        take(context, kms_trail_term_hash(KMS_TRAIL_RESOURCE, resource->arn));
-        take(context, kms_trail_term_hash(KMS_TRAIL_RESOURCE, id_of(resource->arn)));
-        take(context, kms_trail_term_hash(KMS_TRAIL_RESOURCE_TYPE, resource->type));
-        take(context, kms_trail_term_hash(KMS_TRAIL_ACCOUNT, account_of(resource->arn)));
+        take(out, KMS_TRAIL_RESOURCE, resource->arn);
+        take(out, KMS_TRAIL_RESOURCE, id_of(resource->arn));
+        take(out, KMS_TRAIL_RESOURCE_TYPE, resource->type);
+        take(out, KMS_TRAIL_ACCOUNT, account_of(resource->arn));
     }
+}
+
+enum kms_err kms_trail_gist_read(struct kms_str line, uint64_t *number, struct kms_trail_gist *out)
+{
+    struct kms_trail_seal seal;
+    struct kms_trail_fields fields;
+    struct kms_str record;
+    if (kms_trail_record_parse(line, &seal, &record) != KMS_OK ||
+        kms_trail_scan(line, &fields) != KMS_OK)
+        return KMS_ERR_SYNTAX;
+    *number = seal.number;
+    kms_trail_gist_of(&fields, kms_trail_event_time(&fields, &seal), out);
+    return KMS_OK;
 }
 
 /* --- filters ---------------------------------------------------------------------------------- */

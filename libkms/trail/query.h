@@ -57,9 +57,18 @@ int64_t kms_trail_event_time(
  * text is as it stands in records. The same on machines of one byte order. */
 uint32_t kms_trail_term_hash(enum kms_trail_term term, struct kms_str text);
 
-/* Told of each value of a record that can be asked for, some more than once. */
-typedef void kms_trail_take_term(void *context, uint32_t hash);
-void kms_trail_terms(
-    const struct kms_trail_fields *fields, kms_trail_take_term *take, void *context);
+/* What the index takes of a record: the hashes of its values that can be asked for, some more than once. */
+enum { KMS_TRAIL_GIST_MAX = KMS_TRAIL_TERM_COUNT + 4 * KMS_TRAIL_RESOURCES_MAX };
+struct kms_trail_gist {
+    int64_t time_ms;
+    uint32_t count;
+    uint32_t terms[KMS_TRAIL_GIST_MAX];
+};
+void kms_trail_gist_of(
+    const struct kms_trail_fields *fields, int64_t time_ms, struct kms_trail_gist *out);
+
+/* Reads it off a sealed line. KMS_ERR_SYNTAX: it is none. */
+KMS_MUST_USE enum kms_err kms_trail_gist_read(
+    struct kms_str line, uint64_t *number, struct kms_trail_gist *out);
 
 #endif

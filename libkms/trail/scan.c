@@ -282,17 +282,15 @@ static enum kms_err take_value(struct scanner *in, enum place place, unsigned de
     return KMS_OK;
 }
 
-/* Roots have no name, sessions have theirs in the ARN. */
-static void name_user(struct scanner *in)
+void kms_trail_name_user(struct kms_trail_fields *out, struct kms_str invoked_by)
 {
-    struct kms_trail_fields *out = in->out;
     struct kms_str arn = out->principal_arn;
     static const char root[] = ":root";
     static const size_t root_len = sizeof(root) - 1;
     if (out->user_name.data != NULL)
         return;
     if (arn.data == NULL) {
-        out->user_name = in->invoked_by;
+        out->user_name = invoked_by;
         return;
     }
     if (arn.len > root_len && memcmp(arn.data + arn.len - root_len, root, root_len) == 0) {
@@ -316,7 +314,7 @@ enum kms_err kms_trail_scan(struct kms_str json, struct kms_trail_fields *out)
         return err;
     if (in.at != in.end)
         return KMS_ERR_SYNTAX;
-    name_user(&in);
+    kms_trail_name_user(&fields, in.invoked_by);
     *out = fields;
     return KMS_OK;
 }

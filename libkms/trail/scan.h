@@ -36,6 +36,10 @@ struct kms_trail_fields {
 /* Reads one JSON object (nothing may follow it). KMS_ERR_SYNTAX: it is none; KMS_ERR_TOO_DEEP. */
 KMS_MUST_USE enum kms_err kms_trail_scan(struct kms_str json, struct kms_trail_fields *out);
 
+/* Names the user where userIdentity has no userName: roots have no name, sessions have theirs in the ARN,
+ * services are those that invoked. */
+void kms_trail_name_user(struct kms_trail_fields *fields, struct kms_str invoked_by);
+
 /* Appends text as it stands between quotes in a record: shortest escapes, everything that is not
  * well-formed UTF-8 as U+FFFD. */
 void kms_trail_escape(struct kms_buf *out, struct kms_str text);
