@@ -264,7 +264,10 @@ static enum MHD_Result run(struct kmsd_connection *connection, const char *metho
         return send_answer(connection);
     case KMSD_NEXT_FINISH:
         kmsd_pipeline_finish(pipeline, exchange);
-        return send_answer(connection);
+        /* libmicrohttpd asks again in its next turn, when it has been round all that were ready: answers
+         * then leave in one go, and wake a peer once for all of his that are among them */
+        kmsd_connection_enter(connection, KMSD_PHASE_ANSWERING);
+        return MHD_YES;
     case KMSD_NEXT_WRITE:
         return hand_over(connection, KMSD_LANE_WRITE);
     case KMSD_NEXT_COMPUTE:
@@ -302,7 +305,7 @@ enum MHD_Result kmsd_request_handle(void *cls, struct MHD_Connection *mhd, const
             *upload_data_size = 0;
             return goes_on ? MHD_YES : MHD_NO;
         }
-    case KMSD_PHASE_ANSWERING: /* awake again */
+    case KMSD_PHASE_ANSWERING: /* awake again, or in the next turn */
         return send_answer(connection);
     case KMSD_PHASE_RUNNING:
         break;
