@@ -293,6 +293,18 @@ enum kms_err kmsd_pkey_decrypt(EVP_PKEY *key, const OSSL_PARAM *params,
     return plaintext->err;
 }
 
+/* Parameters go in with the initialisation, except beside a digest, which is SM2's identifier: libcrypto
+ * 3.0.19 takes that only when the digest is known already. */
+static const OSSL_PARAM *params_of_init(const char *digest, const OSSL_PARAM *params)
+{
+    return digest == NULL ? params : NULL;
+}
+
+static bool set_params_later(EVP_PKEY_CTX *inner, const char *digest, const OSSL_PARAM *params)
+{
+    return digest == NULL || params == NULL || EVP_PKEY_CTX_set_params(inner, params) == 1;
+}
+
 enum kms_err kmsd_pkey_sign_message(EVP_PKEY *key, const char *digest, const OSSL_PARAM *params,
     struct kms_bytes message, struct kms_buf *signature)
 {
@@ -302,8 +314,11 @@ enum kms_err kmsd_pkey_sign_message(EVP_PKEY *key, const char *digest, const OSS
     uint8_t *at = make_room(key, signature, &len);
     if (at == NULL)
         return signature->err;
+    EVP_PKEY_CTX *inner = NULL;
     bool ok = context != NULL &&
-              EVP_DigestSignInit_ex(context, NULL, digest, NULL, NULL, key, params) == 1 &&
+              EVP_DigestSignInit_ex(
+                  context, &inner, digest, NULL, NULL, key, params_of_init(digest, params)) == 1 &&
+              set_params_later(inner, digest, params) &&
               EVP_DigestSign(context, at, &len, message.data, message.len) == 1;
     return finish(signature, before, ok, len);
 }
@@ -312,8 +327,11 @@ enum kms_err kmsd_pkey_verify_message(EVP_PKEY *key, const char *digest, const O
     struct kms_bytes message, struct kms_bytes signature)
 {
     KMSD_MD_CONTEXT_AUTO context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *inner = NULL;
     if (context == NULL ||
-        EVP_DigestVerifyInit_ex(context, NULL, digest, NULL, NULL, key, params) != 1)
+        EVP_DigestVerifyInit_ex(
+            context, &inner, digest, NULL, NULL, key, params_of_init(digest, params)) != 1 ||
+        !set_params_later(inner, digest, params))
         return kmsd_pkey_failed(KMS_ERR_CRYPTO);
     if (EVP_DigestVerify(context, signature.data, signature.len, message.data, message.len) != 1)
         return kmsd_pkey_failed(KMS_ERR_AUTHENTICATION);
