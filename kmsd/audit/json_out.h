@@ -11,10 +11,10 @@
 void kmsd_json_raw(struct kms_buf *out, const char *text, size_t len);
 #define KMSD_JSON_LITERAL(out, text) kmsd_json_raw((out), (text), sizeof(text) - 1)
 
-/* "text" with quotes, escaped; absent: null. What is not well-formed UTF-8 becomes U+FFFD. */
 /* Whether a text goes between quotes as it is. */
 bool kmsd_json_is_plain(struct kms_str text);
 
+/* "text" with quotes, escaped; absent: null. What is not well-formed UTF-8 becomes U+FFFD. */
 void kmsd_json_string(struct kms_buf *out, struct kms_str text);
 void kmsd_json_integer(struct kms_buf *out, int64_t value);
 void kmsd_json_boolean(struct kms_buf *out, bool value);

@@ -272,13 +272,18 @@ void kmsd_audit_write_request(struct kms_buf *out, const struct kmsd_audit_reque
 
 /* --- for the index ---------------------------------------------------------------------------- */
 
+/* Records have no other times than those from 1970 to then. */
+#define YEAR_10000_MS INT64_C(253402300800000)
+
 static bool are_plain(const struct kms_trail_fields *fields)
 {
     bool are = kmsd_json_is_plain(fields->event_name) && kmsd_json_is_plain(fields->error_code) &&
+               kmsd_json_is_plain(fields->event_source) &&
                kmsd_json_is_plain(fields->principal_arn) && kmsd_json_is_plain(fields->user_name) &&
                kmsd_json_is_plain(fields->access_key_id) && kmsd_json_is_plain(fields->account);
     for (size_t i = 0; i < fields->resource_count; i++)
-        are = are && kmsd_json_is_plain(fields->resources[i].arn);
+        are = are && kmsd_json_is_plain(fields->resources[i].arn) &&
+              kmsd_json_is_plain(fields->resources[i].type);
     return are;
 }
 
@@ -294,14 +299,15 @@ bool kmsd_audit_gist_of(const struct kmsd_audit_request *request, struct kms_tra
         .user_name = identity->user_name,
         .access_key_id = identity->access_key_id,
     };
-    for (size_t i = 0; i < request->resource_count && i < KMS_TRAIL_RESOURCES_MAX; i++) {
+    for (size_t i = 0; i < request->resource_count; i++) {
         const struct kmsd_audit_resource *resource = &request->resources[i];
-        if (resource->arn.data != NULL)
+        if (resource->arn.data != NULL && fields.resource_count < KMS_TRAIL_RESOURCES_MAX)
             fields.resources[fields.resource_count++] =
                 (struct kms_trail_resource){cut(resource->arn), kms_str(resource->type)};
     }
     kms_trail_name_user(&fields, identity->invoked_by);
-    if (!are_plain(&fields))
+    bool is_in_range = request->time_ms >= 0 && request->time_ms < YEAR_10000_MS;
+    if (!is_in_range || !are_plain(&fields))
         return false;
     kms_trail_gist_of(&fields, request->time_ms / 1000 * 1000, out); /* as it is written */
     return true;

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define SPOOL_NAME  "spool"
-#define SPOOL_MAGIC "kmsdspool 1\n"
+#define SPOOL_MAGIC "kmsdspool 2\n"
 
 enum { PAGE = 4096, BOOT_ID_SIZE = 40, ALIGNMENT = 8 };
 
@@ -43,6 +43,8 @@ struct kmsd_spool {
     uint64_t next;         /* number */
     uint64_t putting_ends; /* slots before it were left by a killed process */
 };
+
+_Static_assert(sizeof(struct kms_trail_gist) % ALIGNMENT == 0, "a gist may be copied as padded");
 
 static size_t padded(size_t len)
 {
@@ -278,8 +280,11 @@ bool kmsd_spool_peek(struct kmsd_spool *spool, uint64_t *at, struct kmsd_spooled
         return false;
     *out = (struct kmsd_spooled){
         .record = {(const char *)(slot + 1), slot->len}, .number = slot->number, .is_whole = whole};
-    if (is_own && slot->gist_len != 0)
-        out->gist = (const void *)((const uint8_t *)(slot + 1) + padded(slot->len));
+    const struct kms_trail_gist *gist =
+        (const void *)((const uint8_t *)(slot + 1) + padded(slot->len));
+    if (is_own && slot->gist_len != 0 && gist->count <= KMS_TRAIL_GIST_MAX &&
+        gist_length(gist) == slot->gist_len)
+        out->gist = gist;
     *at = place + room_for(slot->len, slot->gist_len);
     return true;
 }

@@ -35,6 +35,8 @@ struct kmsd_request {
     uint64_t discarded;   /* bytes of a body that is not taken, read and dropped */
     size_t counted;       /* of http->unverified_bytes */
     bool must_close;
+    bool is_put_off; /* its answer is there and waits for its thread's next turn */
+    bool is_told;    /* its internal failure was */
     struct kmsd_exchange exchange;
 };
 

@@ -28,13 +28,22 @@ static bool add_headers(struct MHD_Response *answer, const struct kmsd_connectio
            (!closes || MHD_add_response_header(answer, "Connection", "close") == MHD_YES);
 }
 
+/* Tells once of an internal failure, whether or not its answer can be sent. */
+static void tell_failure(struct kmsd_connection *connection)
+{
+    struct kmsd_request *request = connection->request;
+    if (request->exchange.cause == KMS_OK || request->is_told || connection->http->failed == NULL)
+        return;
+    request->is_told = true;
+    connection->http->failed(&request->exchange);
+}
+
 /* Sends the exchange's answer. Its body stays where it is until the request is completed. */
 static enum MHD_Result send_answer(struct kmsd_connection *connection)
 {
     struct kmsd_request *request = connection->request;
     struct kms_buf *body = &request->exchange.response.body;
-    if (request->exchange.cause != KMS_OK && connection->http->failed != NULL)
-        connection->http->failed(&request->exchange);
+    tell_failure(connection);
     kmsd_connection_enter(connection, KMSD_PHASE_ANSWERING);
     struct MHD_Response *answer =
         MHD_create_response_from_buffer(body->len, body->data, MHD_RESPMEM_PERSISTENT);
@@ -241,6 +250,43 @@ void kmsd_request_cancel(void *job)
     MHD_resume_connection(connection->mhd);
 }
 
+/*
+ * Answers that are put off. libmicrohttpd asks again for the answer of a whole request that got none, when it
+ * has been round all connections that were ready. The answers of these then leave one after the other, and
+ * wake a peer once for all of his that are among them. Some few at a time, and none that has taken its time
+ * already: the first must not wait for long.
+ */
+enum { PUT_OFF_MAX = 16, PUT_OFF_MS = 2 };
+
+static _Thread_local struct {
+    unsigned count;
+    int64_t first_ms;
+} put_off;
+
+static enum MHD_Result answer(struct kmsd_connection *connection)
+{
+    struct kmsd_request *request = connection->request;
+    int64_t began_ms = atomic_load_explicit(&connection->since_ms, memory_order_relaxed);
+    kmsd_connection_enter(connection, KMSD_PHASE_ANSWERING);
+    int64_t now_ms = atomic_load_explicit(&connection->since_ms, memory_order_relaxed);
+    if (put_off.count == 0)
+        put_off.first_ms = now_ms;
+    if (put_off.count == PUT_OFF_MAX || now_ms - put_off.first_ms >= PUT_OFF_MS ||
+        now_ms - began_ms >= PUT_OFF_MS)
+        return send_answer(connection);
+    put_off.count++;
+    request->is_put_off = true;
+    return MHD_YES;
+}
+
+/* It is answered now, or never: then, when the daemon stops, by a thread that has put off nothing. */
+static void end_putting_off(struct kmsd_request *request)
+{
+    if (request->is_put_off && put_off.count > 0)
+        put_off.count--;
+    request->is_put_off = false;
+}
+
 /* The request is whole. */
 static enum MHD_Result run(struct kmsd_connection *connection, const char *method)
 {
@@ -264,10 +310,7 @@ static enum MHD_Result run(struct kmsd_connection *connection, const char *metho
         return send_answer(connection);
     case KMSD_NEXT_FINISH:
         kmsd_pipeline_finish(pipeline, exchange);
-        /* libmicrohttpd asks again in its next turn, when it has been round all that were ready: answers
-         * then leave in one go, and wake a peer once for all of his that are among them */
-        kmsd_connection_enter(connection, KMSD_PHASE_ANSWERING);
-        return MHD_YES;
+        return answer(connection);
     case KMSD_NEXT_WRITE:
         return hand_over(connection, KMSD_LANE_WRITE);
     case KMSD_NEXT_COMPUTE:
@@ -305,7 +348,8 @@ enum MHD_Result kmsd_request_handle(void *cls, struct MHD_Connection *mhd, const
             *upload_data_size = 0;
             return goes_on ? MHD_YES : MHD_NO;
         }
-    case KMSD_PHASE_ANSWERING: /* awake again, or in the next turn */
+    case KMSD_PHASE_ANSWERING: /* awake again, or put off */
+        end_putting_off(connection->request);
         return send_answer(connection);
     case KMSD_PHASE_RUNNING:
         break;
@@ -328,6 +372,10 @@ void kmsd_request_completed(
         atomic_fetch_sub(&http->under_way, 1);
     }
     kmsd_body_release(connection);
+    if (connection->request != NULL) {
+        end_putting_off(connection->request);
+        tell_failure(connection);
+    }
     kmsd_stock_give_back(http, connection->request); /* wiped: plaintexts don't wait */
     connection->request = NULL;
     kmsd_connection_enter(connection, KMSD_PHASE_IDLE);

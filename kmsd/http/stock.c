@@ -96,6 +96,7 @@ void kmsd_stock_give_back(struct kmsd_http *http, struct kmsd_request *request)
     request->is_one_too_many = false;
     request->discarded = 0;
     request->must_close = false;
+    request->is_told = false;
     request->next = stock->first;
     stock->first = request;
     stock->count++;

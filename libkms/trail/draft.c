@@ -90,9 +90,11 @@ void kms_trail_drafts_add(struct kms_trail_drafts *drafts, struct kms_str line, 
 void kms_trail_drafts_publish(struct kms_trail_drafts *drafts)
 {
     struct kms_buf *waiting = &drafts->waiting;
-    if (drafts->fresh.len == 0)
+    if (drafts->fresh.len == 0 && drafts->fresh.err == KMS_OK)
         return;
-    (void)pthread_mutex_lock(&drafts->lock);
+    /* who takes has a low priority, and may not be running: then with the next ones */
+    if (pthread_mutex_trylock(&drafts->lock) != 0)
+        return;
     if (drafts->taken == waiting->len) { /* also after it was full */
         kms_buf_reset(waiting);
         drafts->taken = 0;

@@ -89,6 +89,7 @@ void kms_trail_gist_of(
         {KMS_TRAIL_ERROR, fields->error_code},
         {KMS_TRAIL_ERROR, kms_str(fields->error_code.data == NULL ? NULL : "*")},
     };
+    _Static_assert(sizeof(own) / sizeof(own[0]) <= KMS_TRAIL_TERM_COUNT, "they fit into a gist");
     out->time_ms = time_ms;
     out->count = 0;
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {

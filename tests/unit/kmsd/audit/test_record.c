@@ -33,6 +33,19 @@ static const struct kmsd_audit_identity session = {
 };
 static const struct kmsd_audit_identity service = {
     .who = KMSD_AUDIT_AWS_SERVICE, .invoked_by = KMS_STR_LITERAL("backup.amazonaws.com")};
+static const struct kmsd_audit_identity alice = {
+    .who = KMSD_AUDIT_IAM_USER,
+    .arn = KMS_STR_LITERAL("arn:aws:iam::" ACCOUNT ":user/path/alice"),
+    .account = KMS_STR_LITERAL(ACCOUNT),
+    .access_key_id = KMS_STR_LITERAL(""),
+    .user_name = KMS_STR_LITERAL("alice"),
+};
+static const struct kmsd_audit_identity web = {
+    .who = KMSD_AUDIT_WEB_IDENTITY,
+    .principal_id = KMS_STR_LITERAL("issuer:audience:subject"),
+    .user_name = KMS_STR_LITERAL("subject"),
+    .provider = KMS_STR_LITERAL("issuer"),
+};
 static const struct kmsd_audit_identity nobody = {.who = KMSD_AUDIT_UNKNOWN};
 static const struct kmsd_audit_identity odd_name = {
     .who = KMSD_AUDIT_IAM_USER, .user_name = KMS_STR_LITERAL("a\"b")};
@@ -42,6 +55,7 @@ static const struct kmsd_audit_resource keys[] = {
     {KMS_STR_LITERAL("arn:aws:kms:us-east-1:444455556666:alias/x"), KMS_STR_LITERAL("444455556666"),
         NULL},
     {KMS_STR_LITERAL(""), KMS_STR_LITERAL(""), ""},
+    {{NULL, 0}, KMS_STR_LITERAL(ACCOUNT), "AWS::KMS::Key"},
 };
 
 static struct kmsd_audit_request request_by(const struct kmsd_audit_identity *identity)
@@ -86,17 +100,19 @@ static void the_index_is_told_what_it_would_read(void **state)
 {
     (void)state;
     static const struct kmsd_audit_identity *const identities[] = {
-        &root, &session, &service, &nobody};
+        &root, &session, &service, &alice, &web, &nobody};
     for (size_t i = 0; i < sizeof(identities) / sizeof(identities[0]); i++) {
         struct kmsd_audit_request request = request_by(identities[i]);
         check_gist(&request);
         request.error_code = kms_str("AccessDenied");
         request.error_message = kms_str("No.");
-        for (size_t count = 0; count <= 3; count++) {
+        for (size_t count = 0; count <= sizeof(keys) / sizeof(keys[0]); count++) {
             request.resources = keys;
             request.resource_count = count;
             check_gist(&request);
         }
+        request.error_code = kms_str("");
+        check_gist(&request);
         request.event_name = kms_str(NULL);
         request.account = kms_str(NULL);
         check_gist(&request);
@@ -111,11 +127,15 @@ static void what_is_too_much_is_left_out_likewise(void **state)
     struct kmsd_audit_resource many[KMS_TRAIL_RESOURCES_MAX + 3];
     memset(longest, 'x', sizeof(longest));
     for (size_t i = 0; i < sizeof(many) / sizeof(many[0]); i++)
-        many[i] = keys[i % 2];
+        many[i] = keys[i % 4];
     many[1].arn = (struct kms_str){longest, sizeof(longest)};
     struct kmsd_audit_request request = request_by(&root);
     request.resources = many;
     request.resource_count = sizeof(many) / sizeof(many[0]);
+    check_gist(&request);
+    static char large[KMS_TRAIL_RECORD_MAX];
+    memset(large, ' ', sizeof(large));
+    request.request_parameters = (struct kms_str){large, sizeof(large)}; /* omitted */
     check_gist(&request);
 }
 
@@ -126,6 +146,11 @@ static void what_has_escapes_has_to_be_read(void **state)
         "a\"", "back\\slash", "line\n", "\x7f", "\xc3\xa4", "01234567\"", "0123456789\xff"};
     struct kms_trail_gist gist;
     struct kmsd_audit_request request = request_by(&odd_name);
+    assert_false(kmsd_audit_gist_of(&request, &gist));
+    request = request_by(&root);
+    request.time_ms = -1; /* is written as another time */
+    assert_false(kmsd_audit_gist_of(&request, &gist));
+    request.time_ms = INT64_C(253402300800000);
     assert_false(kmsd_audit_gist_of(&request, &gist));
     for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
         const struct kmsd_audit_resource resource = {
