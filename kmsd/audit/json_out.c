@@ -4,17 +4,6 @@
 #include "libkms/base/encoding.h"
 #include "libkms/trail/scan.h"
 
-void kmsd_json_raw(struct kms_buf *out, const char *text, size_t len)
-{
-    /* nearly always there is room: no call then */
-    if (out->err == KMS_OK && out->capacity > out->len && out->capacity - out->len > len) {
-        memcpy(out->data + out->len, text, len);
-        out->len += len;
-        return;
-    }
-    kms_buf_append(out, text, len);
-}
-
 bool kmsd_json_is_plain(struct kms_str text)
 {
     size_t at = 0;
@@ -85,6 +74,18 @@ void kmsd_json_member(struct kms_buf *out, const char *name, struct kms_str text
         return;
     kmsd_json_name(out, kms_str(name));
     kmsd_json_string(out, text);
+}
+
+void kmsd_json_next(struct kms_buf *out, struct kms_str opening, struct kms_str text)
+{
+    if (text.data == NULL)
+        return;
+    kmsd_json_raw(out, opening.data, opening.len);
+    if (kmsd_json_is_plain(text))
+        kmsd_json_raw(out, text.data, text.len);
+    else
+        kms_trail_escape(out, text);
+    kmsd_json_raw(out, "\"", 1);
 }
 
 void kmsd_json_time(struct kms_buf *out, int64_t time_ms)

@@ -139,15 +139,15 @@ static void write_identity(struct kms_buf *out, const struct kmsd_audit_identity
 {
     KMSD_JSON_LITERAL(out, "\"userIdentity\":{\"type\":");
     kmsd_json_string(out, type_of(identity->who));
-    kmsd_json_member(out, "principalId", identity->principal_id);
-    kmsd_json_member(out, "arn", identity->arn);
-    kmsd_json_member(out, "accountId", identity->account);
-    kmsd_json_member(out, "accessKeyId", identity->access_key_id);
-    kmsd_json_member(out, "userName", identity->user_name);
+    KMSD_JSON_NEXT(out, "principalId", identity->principal_id);
+    KMSD_JSON_NEXT(out, "arn", identity->arn);
+    KMSD_JSON_NEXT(out, "accountId", identity->account);
+    KMSD_JSON_NEXT(out, "accessKeyId", identity->access_key_id);
+    KMSD_JSON_NEXT(out, "userName", identity->user_name);
     if (identity->has_session)
         write_session(out, identity);
-    kmsd_json_member(out, "invokedBy", identity->invoked_by);
-    kmsd_json_member(out, "identityProvider", identity->provider);
+    KMSD_JSON_NEXT(out, "invokedBy", identity->invoked_by);
+    KMSD_JSON_NEXT(out, "identityProvider", identity->provider);
     KMSD_JSON_LITERAL(out, "}");
 }
 
@@ -176,8 +176,8 @@ static void write_resources(
         KMSD_JSON_LITERAL(out, "{\"accountId\":");
         kmsd_json_string(out, resources[i].account);
         if (resources[i].type != NULL)
-            kmsd_json_member(out, "type", kms_str(resources[i].type));
-        kmsd_json_member(out, "ARN", cut(resources[i].arn));
+            KMSD_JSON_NEXT(out, "type", kms_str(resources[i].type));
+        KMSD_JSON_NEXT(out, "ARN", cut(resources[i].arn));
         if (i + 1 < count)
             KMSD_JSON_LITERAL(out, "},");
         else
@@ -188,9 +188,9 @@ static void write_resources(
 
 static void write_error(struct kms_buf *out, struct kms_str code, struct kms_str message)
 {
-    kmsd_json_member(out, "errorCode", code);
+    KMSD_JSON_NEXT(out, "errorCode", code);
     if (code.data != NULL && message.len != 0)
-        kmsd_json_member(out, "errorMessage", cut(message));
+        KMSD_JSON_NEXT(out, "errorMessage", cut(message));
 }
 
 static void write_tail(struct kms_buf *out, const char *type, struct kms_str account)
@@ -198,7 +198,7 @@ static void write_tail(struct kms_buf *out, const char *type, struct kms_str acc
     KMSD_JSON_LITERAL(out, ",\"eventType\":\"");
     kmsd_json_raw(out, type, strlen(type));
     KMSD_JSON_LITERAL(out, "\",\"managementEvent\":true");
-    kmsd_json_member(out, "recipientAccountId", account);
+    KMSD_JSON_NEXT(out, "recipientAccountId", account);
     KMSD_JSON_LITERAL(out, ",\"eventCategory\":\"Management\"");
 }
 
@@ -239,14 +239,14 @@ static void write_request(struct kms_buf *out, const struct kmsd_audit_request *
     write_identity(out, request->identity);
     KMSD_JSON_LITERAL(out, ",\"eventTime\":");
     kmsd_json_time(out, request->time_ms);
-    kmsd_json_member(out, "eventSource", kms_str(request->event_source));
-    kmsd_json_member(out, "eventName", name_of(request));
-    kmsd_json_member(out, "awsRegion", request->region);
-    kmsd_json_member(out, "sourceIPAddress", request->source_address);
-    kmsd_json_member(out, "userAgent", cut(request->user_agent));
+    KMSD_JSON_NEXT(out, "eventSource", kms_str(request->event_source));
+    KMSD_JSON_NEXT(out, "eventName", name_of(request));
+    KMSD_JSON_NEXT(out, "awsRegion", request->region);
+    KMSD_JSON_NEXT(out, "sourceIPAddress", request->source_address);
+    KMSD_JSON_NEXT(out, "userAgent", cut(request->user_agent));
     write_error(out, request->error_code, request->error_message);
     write_parameters(out, request);
-    kmsd_json_member(out, "requestID", request->request_id);
+    KMSD_JSON_NEXT(out, "requestID", request->request_id);
     write_event_id(out, request->time_ms);
     KMSD_JSON_LITERAL(out, ",\"readOnly\":");
     kmsd_json_boolean(out, request->is_read_only);
