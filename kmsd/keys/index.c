@@ -18,23 +18,46 @@ static enum kms_err reserve(struct kmsd_vector *vector)
     if (items == NULL)
         return KMS_ERR_NO_MEMORY;
     vector->items = items;
+    uint64_t *prefixes = realloc(vector->prefixes, capacity * sizeof(*prefixes));
+    if (prefixes == NULL)
+        return KMS_ERR_NO_MEMORY;
+    vector->prefixes = prefixes;
     vector->capacity = capacity;
     return KMS_OK;
 }
 
-static void insert_at(struct kmsd_vector *vector, size_t at, const void *item)
+static void release(struct kmsd_vector *vector)
 {
-    memmove(
-        &vector->items[at + 1], &vector->items[at], (vector->count - at) * sizeof(*vector->items));
+    free(vector->items);
+    free(vector->prefixes);
+    *vector = (struct kmsd_vector){.items = NULL};
+}
+
+/* A text's first bytes, as a number that is less where the text is: the same for texts that differ later. */
+static uint64_t prefix_of(struct kms_str text)
+{
+    uint64_t prefix = 0;
+    for (size_t i = 0; i < sizeof(prefix); i++)
+        prefix = prefix << 8 | (i < text.len ? (uint8_t)text.data[i] : 0);
+    return prefix;
+}
+
+/* by: what the vector is sorted by, of this item. */
+static void insert_at(struct kmsd_vector *vector, size_t at, const void *item, struct kms_str by)
+{
+    size_t behind = vector->count - at;
+    memmove(&vector->items[at + 1], &vector->items[at], behind * sizeof(*vector->items));
+    memmove(&vector->prefixes[at + 1], &vector->prefixes[at], behind * sizeof(*vector->prefixes));
     vector->items[at] = (void *)item;
+    vector->prefixes[at] = prefix_of(by);
     vector->count++;
 }
 
 static void remove_at(struct kmsd_vector *vector, size_t at)
 {
-    vector->count--;
-    memmove(
-        &vector->items[at], &vector->items[at + 1], (vector->count - at) * sizeof(*vector->items));
+    size_t behind = --vector->count - at;
+    memmove(&vector->items[at], &vector->items[at + 1], behind * sizeof(*vector->items));
+    memmove(&vector->prefixes[at], &vector->prefixes[at + 1], behind * sizeof(*vector->prefixes));
 }
 
 /* What is looked for: two texts, compared one after the other. */
@@ -51,9 +74,11 @@ static size_t lower_bound(
 {
     size_t low = 0;
     size_t high = vector->count;
+    uint64_t prefix = prefix_of(probe->first);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (compare(vector->items[middle], probe) < 0)
+        uint64_t there = vector->prefixes[middle];
+        if (there < prefix || (there == prefix && compare(vector->items[middle], probe) < 0))
             low = middle + 1;
         else
             high = middle;
@@ -338,7 +363,8 @@ static enum kms_err add_shelf(
     memcpy(shelf->account, realm.account.data, realm.account.len);
     memcpy(shelf->region, realm.region.data, realm.region.len);
     struct probe probe = {realm.account, realm.region};
-    insert_at(&keys->shelves, lower_bound(&keys->shelves, compare_shelf, &probe), shelf);
+    insert_at(
+        &keys->shelves, lower_bound(&keys->shelves, compare_shelf, &probe), shelf, realm.account);
     *out = shelf;
     return KMS_OK;
 }
@@ -368,7 +394,7 @@ void kmsd_index_put_key(struct kmsd_keys *keys, const struct kmsd_key *key)
     struct kmsd_shelf *shelf = kmsd_shelf_find(keys, key->realm);
     const struct kmsd_key *old = find_in(&shelf->keys, compare_key, &probe, &at);
     if (old == NULL) {
-        insert_at(&shelf->keys, at, key);
+        insert_at(&shelf->keys, at, key, key->id);
         shelf->managed_count += key->manager == KMS_KEY_MANAGER_AWS;
     } else {
         shelf->keys.items[at] = (void *)key;
@@ -429,8 +455,10 @@ void kmsd_index_put_alias(struct kmsd_keys *keys, const struct kmsd_alias *alias
     const struct kmsd_alias *old = take_alias(shelf, alias->name);
     struct probe by_name = {.first = alias->name};
     struct probe by_key = {alias->key_id, alias->name};
-    insert_at(&shelf->aliases, lower_bound(&shelf->aliases, compare_alias, &by_name), alias);
-    insert_at(&shelf->targets, lower_bound(&shelf->targets, compare_target, &by_key), alias);
+    insert_at(
+        &shelf->aliases, lower_bound(&shelf->aliases, compare_alias, &by_name), alias, alias->name);
+    insert_at(&shelf->targets, lower_bound(&shelf->targets, compare_target, &by_key), alias,
+        alias->key_id);
     pthread_rwlock_unlock(&keys->lock);
     kmsd_alias_release(old);
 }
@@ -449,7 +477,7 @@ enum kms_err kmsd_index_load_key(struct kmsd_keys *keys, const struct kmsd_key *
     size_t count = shelf->keys.count;
     if (count != 0 && compare_key(shelf->keys.items[count - 1], &probe) >= 0)
         return KMS_ERR_CORRUPT;
-    insert_at(&shelf->keys, count, kmsd_key_hold(key));
+    insert_at(&shelf->keys, count, kmsd_key_hold(key), key->id);
     shelf->managed_count += key->manager == KMS_KEY_MANAGER_AWS;
     kmsd_index_expect(keys, key);
     return KMS_OK;
@@ -463,8 +491,8 @@ enum kms_err kmsd_index_load_alias(struct kmsd_keys *keys, const struct kmsd_ali
         err = reserve(&shelf->targets);
     if (err != KMS_OK)
         return err;
-    insert_at(&shelf->aliases, shelf->aliases.count, kmsd_alias_hold(alias));
-    insert_at(&shelf->targets, shelf->targets.count, alias);
+    insert_at(&shelf->aliases, shelf->aliases.count, kmsd_alias_hold(alias), alias->name);
+    insert_at(&shelf->targets, shelf->targets.count, alias, alias->key_id);
     return KMS_OK;
 }
 
@@ -474,6 +502,14 @@ static int compare_items_by_target(const void *a, const void *b)
     const struct kmsd_alias *const *right = b;
     struct probe probe = {(*right)->key_id, (*right)->name};
     return compare_target(*left, &probe);
+}
+
+static void sort_by_target(struct kmsd_vector *targets)
+{
+    if (targets->count > 1)
+        qsort(targets->items, targets->count, sizeof(*targets->items), compare_items_by_target);
+    for (size_t i = 0; i < targets->count; i++)
+        targets->prefixes[i] = prefix_of(((const struct kmsd_alias *)targets->items[i])->key_id);
 }
 
 /* The first of the sorted targets that leads to no key: both vectors are walked at once. */
@@ -497,9 +533,7 @@ const struct kmsd_alias *kmsd_index_loaded(struct kmsd_keys *keys)
     const struct kmsd_alias *astray = NULL;
     for (size_t i = 0; i < keys->shelves.count && astray == NULL; i++) {
         struct kmsd_shelf *shelf = keys->shelves.items[i];
-        if (shelf->targets.count > 1)
-            qsort(shelf->targets.items, shelf->targets.count, sizeof(*shelf->targets.items),
-                compare_items_by_target);
+        sort_by_target(&shelf->targets);
         astray = find_astray(shelf);
     }
     return astray;
@@ -522,11 +556,10 @@ void kmsd_index_clean_up(struct kmsd_keys *keys)
             kmsd_key_release(shelf->keys.items[k]);
         for (size_t k = 0; k < shelf->aliases.count; k++)
             kmsd_alias_release(shelf->aliases.items[k]);
-        free(shelf->keys.items);
-        free(shelf->aliases.items);
-        free(shelf->targets.items);
+        release(&shelf->keys);
+        release(&shelf->aliases);
+        release(&shelf->targets);
         free(shelf);
     }
-    free(keys->shelves.items);
-    keys->shelves = (struct kmsd_vector){NULL, 0, 0};
+    release(&keys->shelves);
 }

@@ -38,9 +38,11 @@ int kmsd_str_compare(struct kms_str a, struct kms_str b);
 
 /* --- the index (index.c) ---------------------------------------------------------------------- */
 
-/* A sorted vector of pointers. */
+/* A sorted vector of pointers. Beside it, in the same order, stand the first bytes of what its items are sorted
+ * by, so that a search need not go to each item on its way. */
 struct kmsd_vector {
     void **items;
+    uint64_t *prefixes;
     size_t count;
     size_t capacity;
 };
