@@ -1,8 +1,9 @@
 """keys.py BINARY_DIR [COUNT]: kmsd with many keys against kmsd with one: start, memory, Encrypt, pages of lists.
 
-A start lasts from exec to the line that kmsd listens; each data directory is served several times. Encrypt is asked by wrk, over and over the same 2,000 requests signed beforehand: each of another key on the large
-daemon, all of the one key on the small. Both run at the same time; each round measures both, one after the other, by the
-clock and by the processor time that kmsd takes for a request, which says the same where others compute as well.
+A start lasts from exec to the line that kmsd listens; each data directory is served several times. Encrypt is asked by wrk,
+over and over the same 2,000 requests signed beforehand: on the large daemon of one of its keys, then each of another key; on
+the small of its one key. Both run at the same time; each round measures all three, one after the other, by the clock and by
+the processor time that kmsd takes for a request, which says the same where others compute as well.
 """
 
 import os
@@ -64,15 +65,15 @@ class Side:
     def write_script(self, keys):
         """A wrk script that goes round REQUESTS signed requests, which it reads from a file beside it."""
         headers = {"Content-Type": JSON, "X-Amz-Target": "TrentService.Encrypt"}
-        self.requests = tempfile.NamedTemporaryFile("w", suffix=".txt")
+        requests = tempfile.NamedTemporaryFile("w", suffix=".txt")
         for i in range(REQUESTS):
             body = '{"KeyId":"%s","Plaintext":"%s"}' % (keys[i * len(keys) // REQUESTS], b64(bytes(32)))
             signed = sign("/", headers, body.encode(), Credentials(self.id, self.secret), REGION, endpoint=self.daemon.url)
             fields = [f"{name}: {value if isinstance(value, str) else value.decode()}" for name, value in signed.items()]
-            self.requests.write("\t".join(fields + [body]) + "\n")
-        self.requests.flush()
-        self.script = tempfile.NamedTemporaryFile("w", suffix=".lua")
-        self.script.write("""
+            requests.write("\t".join(fields + [body]) + "\n")
+        requests.flush()
+        script = tempfile.NamedTemporaryFile("w", suffix=".lua")
+        script.write("""
 local requests, at = {}, 0
 function init(args)
     for line in io.lines(%r) do
@@ -91,13 +92,14 @@ end
 function done(summary)
     io.write(string.format("errors %%d\\n", summary.errors.status))
 end
-""" % self.requests.name)
-        self.script.flush()
+""" % requests.name)
+        script.flush()
+        return script, requests  # which are there as long as this is
 
-    def measure(self):
+    def measure(self, script):
         """Requests a second, and a second of kmsd's processor time."""
         before = self.cpu()
-        out = subprocess.run(["wrk", "-t1", "-c16", "-d1s", "-s", self.script.name, self.daemon.url],
+        out = subprocess.run(["wrk", "-t1", "-c16", "-d1s", "-s", script[0].name, self.daemon.url],
                              check=True, capture_output=True, text=True).stdout
         if int(re.search(r"errors (\d+)", out).group(1)) != 0:
             raise RuntimeError("wrk saw errors:\n" + out)
@@ -143,16 +145,17 @@ try:
                   f"middle, {times['last']:.2f} ms at the end (a page of one key: {one:.2f} ms)")
         if shutil.which("wrk") is None:
             sys.exit("wrk is not installed")
-        large.write_script(large.keys(COUNT))
-        small.write_script(small.keys(1))
-        pairs = []
+        keys = large.keys(COUNT)
+        one_of_many, in_turn, only = large.write_script(keys[:1]), large.write_script(keys), small.write_script(small.keys(1))
+        rounds = []
         for _ in range(ROUNDS):
-            pairs.append((large.measure(), small.measure()))
-        print(f"Encrypt: {statistics.median(many[0] for many, _ in pairs):.0f}/s with {REQUESTS} of {COUNT} keys in turn, "
-              f"{statistics.median(one[0] for _, one in pairs):.0f}/s with one key; resident afterwards {large.rss():.0f} MiB")
-        for at, how in enumerate(("by the clock", "by kmsd's processor time")):
-            ratios = sorted(many[at] / one[at] for many, one in pairs)
-            print(f"Encrypt: ratio {statistics.median(ratios):.2f} {how} (from {ratios[0]:.2f} to {ratios[-1]:.2f})")
+            rounds.append((large.measure(one_of_many), large.measure(in_turn), small.measure(only)))
+        for column, name in enumerate((f"one of {COUNT} keys", f"{REQUESTS} of {COUNT} keys in turn")):
+            for at, how in enumerate(("by the clock", "by kmsd's processor time")):
+                ratios = sorted(each[column][at] / each[2][at] for each in rounds)
+                print(f"Encrypt with {name}: {statistics.median(each[column][at] for each in rounds):.0f}/s {how}, ratio to the "
+                      f"only key's {statistics.median(ratios):.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f})")
+        print(f"resident afterwards {large.rss():.0f} MiB")
     finally:
         large.daemon.stop()
         small.daemon.stop()
