@@ -19,7 +19,6 @@ void kmsd_exchange_init(struct kmsd_exchange *exchange)
     *exchange = (struct kmsd_exchange){.wire = KMS_WIRE_JSON};
     kms_arena_init(&exchange->arena, KMSD_EXCHANGE_ARENA_MAX);
     kms_buf_init(&exchange->response.body, KMSD_EXCHANGE_RESPONSE_MAX);
-    kmsd_audit_scratch_init(&exchange->audit);
 }
 
 void kmsd_exchange_reset(struct kmsd_exchange *exchange)
@@ -31,15 +30,12 @@ void kmsd_exchange_reset(struct kmsd_exchange *exchange)
         kms_buf_clean_up(&exchange->response.body);
     else
         kms_buf_reset(&exchange->response.body);
-    kmsd_audit_scratch_reset(&exchange->audit);
     struct kms_arena arena = exchange->arena;
     struct kms_buf body = exchange->response.body;
-    struct kmsd_audit_scratch audit = exchange->audit;
     kms_wipe(exchange, sizeof(*exchange));
     exchange->wire = KMS_WIRE_JSON;
     exchange->arena = arena;
     exchange->response.body = body;
-    exchange->audit = audit;
 }
 
 void kmsd_exchange_clean_up(struct kmsd_exchange *exchange)
@@ -49,7 +45,6 @@ void kmsd_exchange_clean_up(struct kmsd_exchange *exchange)
     kmsd_principal_clean_up(&exchange->principal);
     kms_arena_clean_up(&exchange->arena);
     kms_buf_clean_up(&exchange->response.body);
-    kmsd_audit_scratch_clean_up(&exchange->audit);
 }
 
 /* --- headers ---------------------------------------------------------------------------------- */

@@ -80,7 +80,6 @@ struct kmsd_exchange {
         const char *name; /* of an error that the API of KMS does not have; NULL: the code's */
         struct kms_str message;
     } fault; /* what the answer says, unless its status is 200 */
-    struct kmsd_audit_scratch audit;
 };
 
 /* What one request may take of memory for itself, and for its answer. */

@@ -8,6 +8,7 @@
 #include "kmsd/query/query.h"
 #include "libkms/base/encoding.h"
 
+#include <pthread.h>
 #include <strings.h>
 
 #define EVENT_SOURCE  "kms.amazonaws.com"
@@ -409,11 +410,43 @@ static void tell_of_query(struct kmsd_audit_request *request, const struct kmsd_
         request->request_parameters = appended(members, from);
 }
 
-enum kms_err kmsd_pipeline_record(const struct kmsd_pipeline *pipeline,
-    struct kmsd_exchange *exchange, const struct kmsd_call *call)
+/* --- where a thread puts records together ----------------------------------------------------- */
+
+static pthread_key_t scratch_key; /* so that it ends with its thread */
+static bool has_scratch_key;
+
+static void end_scratch(void *scratch)
 {
-    if (pipeline->audit == NULL)
-        return KMS_OK;
+    kmsd_audit_scratch_clean_up(scratch);
+}
+
+static void make_scratch_key(void)
+{
+    has_scratch_key = pthread_key_create(&scratch_key, end_scratch) == 0;
+}
+
+/* One for each thread, and not for each request: it stays in the nearest cache. NULL: no memory. */
+static struct kmsd_audit_scratch *scratch_of_thread(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static _Thread_local struct kmsd_audit_scratch scratch;
+    static _Thread_local bool is_ready;
+    if (is_ready)
+        return &scratch;
+    if (pthread_once(&once, make_scratch_key) != 0 || !has_scratch_key ||
+        pthread_setspecific(scratch_key, &scratch) != 0)
+        return NULL;
+    kmsd_audit_scratch_init(&scratch);
+    is_ready = true;
+    return &scratch;
+}
+
+/* --- the record ------------------------------------------------------------------------------- */
+
+static enum kms_err record(const struct kmsd_pipeline *pipeline,
+    const struct kmsd_exchange *exchange, const struct kmsd_call *call,
+    struct kmsd_audit_scratch *scratch)
+{
     const struct kmsd_op *op = exchange->op;
     const struct kms_http_view *http = &exchange->http;
     struct kmsd_audit_resource resources[KMSD_TARGETS_MAX];
@@ -452,12 +485,25 @@ enum kms_err kmsd_pipeline_record(const struct kmsd_pipeline *pipeline,
             request.error_message = exchange->fault.message;
     }
     if (exchange->query != NULL)
-        tell_of_query(&request, exchange->query, &identity, resources, &exchange->audit.members);
+        tell_of_query(&request, exchange->query, &identity, resources, &scratch->members);
     if (call != NULL)
-        tell_of_call(&request, call, &exchange->audit.members);
-    if (exchange->audit.members.err != KMS_OK)
+        tell_of_call(&request, call, &scratch->members);
+    if (scratch->members.err != KMS_OK)
         request.request_parameters = kms_str("{\"omitted\":\"larger than a record may be\"}");
-    enum kms_err err = kmsd_audit_record(pipeline->audit, &exchange->audit, &request);
+    enum kms_err err = kmsd_audit_record(pipeline->audit, scratch, &request);
     bool is_done = call != NULL && request.error_code.data == NULL;
     return err == KMS_OK && is_done ? kmsd_audit_consequences(pipeline->audit, call) : err;
+}
+
+enum kms_err kmsd_pipeline_record(const struct kmsd_pipeline *pipeline,
+    struct kmsd_exchange *exchange, const struct kmsd_call *call)
+{
+    if (pipeline->audit == NULL)
+        return KMS_OK;
+    struct kmsd_audit_scratch *scratch = scratch_of_thread();
+    if (scratch == NULL)
+        return KMS_ERR_NO_MEMORY;
+    enum kms_err err = record(pipeline, exchange, call, scratch);
+    kmsd_audit_scratch_reset(scratch);
+    return err;
 }

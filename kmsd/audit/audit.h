@@ -167,7 +167,7 @@ struct kmsd_audit_request {
     struct kms_str host; /* the Host header */
 };
 
-/* Where records are put together; belongs to one thread or one exchange at a time. */
+/* Where records are put together; belongs to one thread at a time. */
 struct kmsd_audit_scratch {
     struct kms_buf record;
     struct kms_buf members; /* for whoever makes request_parameters and their like */

@@ -2,6 +2,8 @@
 
 #include "libkms/base/clock.h"
 
+#include <endian.h>
+
 enum { TERM_TEXT_MAX = 4096 };
 
 /* --- values of records ------------------------------------------------------------------------ */
@@ -42,28 +44,38 @@ int64_t kms_trail_event_time(
 
 /* --- in short --------------------------------------------------------------------------------- */
 
-/* The bytes from there on, fewer than a word has, and zeros. */
-static uint64_t last_word(struct kms_str text, size_t at)
+static uint64_t word_at(const char *at)
 {
-    uint8_t bytes[sizeof(uint64_t)] = {0};
     uint64_t word;
-    for (size_t i = 0; at + i < text.len; i++)
-        bytes[i] = (uint8_t)text.data[at + i];
-    memcpy(&word, bytes, sizeof(word));
+    memcpy(&word, at, sizeof(word));
+    return le64toh(word);
+}
+
+/* The last bytes of a text, fewer than a word has, and zeros behind them. */
+static uint64_t last_word(struct kms_str text, size_t count)
+{
+    uint64_t word = 0;
+    if (text.len >= sizeof(word)) /* with bytes before them, which fall out */
+        return word_at(text.data + text.len - sizeof(word)) >> 8 * (sizeof(word) - count);
+    for (size_t i = 0; i < count; i++)
+        word |= (uint64_t)(uint8_t)text.data[text.len - count + i] << 8 * i;
     return word;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 29;
 }
 
 uint32_t kms_trail_term_hash(enum kms_trail_term term, struct kms_str text)
 {
-    static const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t hash = ((uint64_t)term + 1) * odd ^ text.len;
-    for (size_t at = 0; at < text.len; at += sizeof(uint64_t)) {
-        uint64_t word = text.len - at < sizeof(word) ? last_word(text, at) : 0;
-        if (text.len - at >= sizeof(word))
-            memcpy(&word, text.data + at, sizeof(word));
-        hash = (hash ^ word) * odd;
-        hash ^= hash >> 29;
-    }
+    uint64_t hash = ((uint64_t)term + 1) * UINT64_C(0x9e3779b97f4a7c15) ^ text.len;
+    size_t at = 0;
+    for (; text.len - at >= sizeof(uint64_t); at += sizeof(uint64_t))
+        hash = mix(hash, word_at(text.data + at));
+    if (at < text.len)
+        hash = mix(hash, last_word(text, text.len - at));
     uint32_t folded = (uint32_t)(hash ^ hash >> 32);
     return folded == 0 ? 1 : folded;
 }

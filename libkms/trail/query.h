@@ -54,7 +54,7 @@ int64_t kms_trail_event_time(
     const struct kms_trail_fields *fields, const struct kms_trail_seal *seal);
 
 /* A value in short: equal ones have equal hashes, others nearly always different ones. Never 0. The
- * text is as it stands in records. The same on machines of one byte order. */
+ * text is as it stands in records. */
 uint32_t kms_trail_term_hash(enum kms_trail_term term, struct kms_str text);
 
 /* What the index takes of a record: the hashes of its values that can be asked for, some more than once. */
