@@ -3,6 +3,7 @@
 #define KMSD_STORE_ENGINE_H
 
 #include "kmsd/store/store.h"
+#include "libkms/base/buf.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
@@ -39,6 +40,7 @@ enum kmsd_statement {
     KMSD_STATEMENT_EACH_IDENTITY,
     KMSD_STATEMENT_EACH_KEY,
     KMSD_STATEMENT_EACH_MATERIAL,
+    KMSD_STATEMENT_EACH_WRAPPED,
     KMSD_STATEMENT_EACH_ALIAS,
     KMSD_STATEMENT_EACH_TAG,
     KMSD_STATEMENT_EACH_GRANT,
@@ -54,11 +56,15 @@ struct kmsd_store {
     enum kms_err verdict; /* of the check that is over */
     struct kmsd_detail reason;
     sqlite3_stmt *statements[KMSD_STATEMENT_COUNT_];
-    pthread_mutex_t writer; /* held from begin to commit or rollback */
-    atomic_uintptr_t owner; /* the thread that holds it, as pthread_self; 0: nobody */
-    enum kms_err failed;    /* the first failed put of this transaction */
-    bool deleted_key;       /* this transaction deletes material */
-    bool wal_holds_key;     /* a deleted key may still be in the write-ahead log */
+    pthread_mutex_t writer;   /* held from begin to commit or rollback */
+    atomic_uintptr_t owner;   /* the thread that holds it, as pthread_self; 0: nobody */
+    enum kms_err failed;      /* the first failed put of this transaction */
+    bool deleted_key;         /* this transaction deletes material */
+    bool wal_holds_key;       /* a deleted key may still be in the write-ahead log */
+    struct kms_buf destroyed; /* parts of material that has to be looked for (scrub.c) */
+    size_t destroyed_before;  /* bytes of it, before this transaction */
+    bool needs_new_file;      /* some of it is where no row is */
+    bool is_noted;            /* the file tells that there may be such */
 };
 
 /* Whether the calling thread is inside a transaction. Of others it says nothing. */
@@ -88,6 +94,20 @@ KMS_MUST_USE enum kms_err kmsd_store_check(sqlite3 *db, struct kmsd_detail *deta
  * the end, which waits and leaves the verdict. The end may come when nothing was started. */
 KMS_MUST_USE enum kms_err kmsd_store_check_start(struct kmsd_store *store, const char *path);
 void kmsd_store_check_end(struct kmsd_store *store);
+
+/* Truncates the log, so that no page of deleted rows is in it; wal_holds_key says whether it could. */
+void kmsd_store_empty_log(struct kmsd_store *store);
+
+/* Wrapped material is destroyed by this transaction. KMS_ERR_NO_MEMORY. */
+enum { KMSD_SCRUB_MAX = 2048 };
+KMS_MUST_USE enum kms_err kmsd_scrub_expect(struct kmsd_store *store, struct kms_bytes wrapped);
+
+/* In a transaction that destroys some; then after it; when a store was opened, and before it is closed. What
+ * can't be done, for want of room, is tried again after the next change, and by the next process. */
+KMS_MUST_USE enum kms_err kmsd_scrub_before_commit(struct kmsd_store *store);
+void kmsd_scrub(struct kmsd_store *store);
+KMS_MUST_USE enum kms_err kmsd_scrub_open(struct kmsd_store *store);
+void kmsd_scrub_close(struct kmsd_store *store);
 
 /* What an SQLite result (extended codes) means to the callers of the store. */
 enum kms_err kmsd_store_error(int sqlite_result);

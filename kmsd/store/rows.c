@@ -152,8 +152,53 @@ enum kms_err kmsd_store_put_key(struct kmsd_store *store, const struct kmsd_key_
     return run(&binder);
 }
 
+/* The octets of text and blobs alike: unlike sqlite3_column_text this converts nothing, so that it
+ * cannot run out of memory. */
+static struct kms_bytes column_bytes(sqlite3_stmt *statement, int column)
+{
+    const void *data = sqlite3_column_blob(statement, column);
+    int len = sqlite3_column_bytes(statement, column);
+    return data == NULL ? kms_bytes("", 0) : kms_bytes(data, (size_t)len);
+}
+
+/* Says what is about to be destroyed: all material of a key, or (version not 0) one. */
+static enum kms_err expect_destroyed(struct kmsd_store *store, struct kms_str account,
+    struct kms_str region, struct kms_str key_id, int32_t version)
+{
+    struct binder binder = bind_to(store, KMSD_STATEMENT_EACH_WRAPPED);
+    bind_str(&binder, account);
+    bind_str(&binder, region);
+    bind_str(&binder, key_id);
+    bind_int(&binder, version);
+    int result = binder.result;
+    enum kms_err err = KMS_OK;
+    if (result == SQLITE_OK)
+        result = sqlite3_step(binder.statement);
+    for (; err == KMS_OK && result == SQLITE_ROW; result = sqlite3_step(binder.statement))
+        err = kmsd_scrub_expect(store, column_bytes(binder.statement, 0));
+    if (err == KMS_OK && result != SQLITE_DONE)
+        err = kmsd_store_error(result);
+    forget_bindings(binder.statement);
+    return err;
+}
+
+/* It then fails, so that nothing is destroyed that would not be looked for. */
+static enum kms_err destroying(struct kmsd_store *store, enum kms_err err)
+{
+    if (err != KMS_OK && store->failed == KMS_OK && kmsd_store_is_writing(store))
+        store->failed = err;
+    store->deleted_key = true;
+    return err;
+}
+
 enum kms_err kmsd_store_put_material(struct kmsd_store *store, const struct kmsd_material_row *row)
 {
+    if (row->wrapped.len == 0) {
+        enum kms_err expected = destroying(
+            store, expect_destroyed(store, row->account, row->region, row->key_id, row->version));
+        if (expected != KMS_OK)
+            return expected;
+    }
     struct binder binder = bind_to(store, KMSD_STATEMENT_PUT_MATERIAL);
     bind_str(&binder, row->account);
     bind_str(&binder, row->region);
@@ -168,10 +213,7 @@ enum kms_err kmsd_store_put_material(struct kmsd_store *store, const struct kmsd
     bind_int(&binder, row->rotated_ms);
     bind_str(&binder, row->rotation_type);
     bind_str(&binder, row->description);
-    enum kms_err err = run(&binder);
-    if (err == KMS_OK && row->wrapped.len == 0)
-        store->deleted_key = true;
-    return err;
+    return run(&binder);
 }
 
 enum kms_err kmsd_store_put_alias(struct kmsd_store *store, const struct kmsd_alias_row *row)
@@ -219,15 +261,15 @@ enum kms_err kmsd_store_put_grant(struct kmsd_store *store, const struct kmsd_gr
 enum kms_err kmsd_store_delete_material(struct kmsd_store *store, struct kms_str account,
     struct kms_str region, struct kms_str key_id, int32_t version)
 {
+    enum kms_err err = destroying(store, expect_destroyed(store, account, region, key_id, version));
+    if (err != KMS_OK)
+        return err;
     struct binder binder = bind_to(store, KMSD_STATEMENT_DELETE_MATERIAL);
     bind_str(&binder, account);
     bind_str(&binder, region);
     bind_str(&binder, key_id);
     bind_int(&binder, version);
-    enum kms_err err = run(&binder);
-    if (err == KMS_OK)
-        store->deleted_key = true;
-    return err;
+    return run(&binder);
 }
 
 enum kms_err kmsd_store_put_last_use(struct kmsd_store *store, const struct kmsd_last_use_row *row)
@@ -288,26 +330,17 @@ enum kms_err kmsd_store_delete_tag(struct kmsd_store *store, struct kms_str acco
 enum kms_err kmsd_store_delete_key(
     struct kmsd_store *store, struct kms_str account, struct kms_str region, struct kms_str key_id)
 {
+    enum kms_err err = destroying(store, expect_destroyed(store, account, region, key_id, 0));
+    if (err != KMS_OK)
+        return err;
     struct binder binder = bind_to(store, KMSD_STATEMENT_DELETE_KEY);
     bind_str(&binder, account);
     bind_str(&binder, region);
     bind_str(&binder, key_id);
-    enum kms_err err = run(&binder);
-    if (err == KMS_OK)
-        store->deleted_key = true;
-    return err;
+    return run(&binder);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
-
-/* The octets of text and blobs alike: unlike sqlite3_column_text this converts nothing, so that it
- * cannot run out of memory. */
-static struct kms_bytes column_bytes(sqlite3_stmt *statement, int column)
-{
-    const void *data = sqlite3_column_blob(statement, column);
-    int len = sqlite3_column_bytes(statement, column);
-    return data == NULL ? kms_bytes("", 0) : kms_bytes(data, (size_t)len);
-}
 
 static struct kms_str column_str(sqlite3_stmt *statement, int column)
 {

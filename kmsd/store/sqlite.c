@@ -187,7 +187,7 @@ static enum kms_err configure(sqlite3 *db, enum kmsd_store_mode mode, struct kms
 
 /* The log keeps the pages of deleted rows until they are overwritten; truncating it now makes the
  * deletion of material real. Already durable, so a failure here is only tried again later. */
-static void empty_log(struct kmsd_store *store)
+void kmsd_store_empty_log(struct kmsd_store *store)
 {
     int result = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     store->wal_holds_key = result != SQLITE_OK;
@@ -203,7 +203,7 @@ static enum kms_err check(struct kmsd_store *store, const char *name, enum kmsd_
         return err;
     /* what a crash left in the log may be material that was deleted */
     if (mode != KMSD_STORE_MEMORY)
-        empty_log(store);
+        kmsd_store_empty_log(store);
     bool stays = mode == KMSD_STORE_EXISTING && is_current && !store->wal_holds_key;
     if (stays && kmsd_store_check_start(store, name) == KMS_OK)
         return KMS_OK;
@@ -234,6 +234,8 @@ static enum kms_err open_database(const char *path, enum kmsd_store_mode mode,
         err = kmsd_store_migrate(store->db, kmsd_migrations, kmsd_migration_count, detail);
     if (err == KMS_OK)
         err = kmsd_store_prepare(store, detail);
+    if (err == KMS_OK)
+        err = kmsd_scrub_open(store);
     return err;
 }
 
@@ -256,6 +258,8 @@ enum kms_err kmsd_store_open(const char *path, enum kmsd_store_mode mode, struct
         free(store);
         store = NULL;
     }
+    if (store != NULL)
+        kms_buf_init(&store->destroyed, KMSD_SCRUB_MAX);
     err = store == NULL ? KMS_ERR_NO_MEMORY : open_database(path, mode, store, detail);
     if (err == KMS_OK) {
         *out = store;
@@ -272,8 +276,10 @@ void kmsd_store_close(struct kmsd_store *store)
     if (store == NULL)
         return;
     kmsd_store_rollback(store);
+    kmsd_scrub_close(store);
     kmsd_store_check_end(store);
     kmsd_store_finalize(store);
+    kms_buf_clean_up(&store->destroyed);
     (void)sqlite3_close(store->db); /* checkpoints and removes the write-ahead log */
     (void)pthread_mutex_destroy(&store->writer);
     free(store);
@@ -326,6 +332,7 @@ enum kms_err kmsd_store_begin(struct kmsd_store *store)
     atomic_store(&store->owner, (uintptr_t)pthread_self());
     store->failed = KMS_OK;
     store->deleted_key = false;
+    store->destroyed_before = store->destroyed.len;
     return KMS_OK;
 }
 
@@ -336,15 +343,20 @@ enum kms_err kmsd_store_commit(struct kmsd_store *store)
     enum kms_err err = store->failed;
     if (err == KMS_OK && sqlite3_get_autocommit(store->db))
         err = KMS_ERR_IO; /* SQLite gave the transaction up by itself */
+    if (err == KMS_OK && store->deleted_key)
+        err = kmsd_scrub_before_commit(store);
     if (err == KMS_OK)
         err = step_once(store, KMSD_STATEMENT_COMMIT);
     if (err != KMS_OK) {
         kmsd_store_rollback(store);
         return err;
     }
+    store->is_noted |= store->deleted_key;
     store->wal_holds_key |= store->deleted_key;
     if (store->wal_holds_key)
-        empty_log(store);
+        kmsd_store_empty_log(store);
+    if (store->destroyed.len != 0 || store->needs_new_file)
+        kmsd_scrub(store);
     let_go(store);
     return KMS_OK;
 }
@@ -357,5 +369,7 @@ void kmsd_store_rollback(struct kmsd_store *store)
         (void)step_once(store, KMSD_STATEMENT_ROLLBACK);
     store->failed = KMS_OK;
     store->deleted_key = false;
+    kms_buf_truncate(&store->destroyed, store->destroyed_before);
+    store->destroyed.err = KMS_OK;
     let_go(store);
 }

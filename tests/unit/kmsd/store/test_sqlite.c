@@ -808,6 +808,7 @@ static void deleted_material_is_in_no_file_after_a_crash(void **state)
             kmsd_store_delete_key(store, TEXT(ACCOUNT), TEXT(REGION), TEXT(KEY_B)) != KMS_OK)
             _exit(1);
         store->deleted_key = false; /* what follows the commit does not happen any more */
+        kms_buf_reset(&store->destroyed);
         if (kmsd_store_commit(store) != KMS_OK)
             _exit(1);
         (void)kill(getpid(), SIGKILL);
