@@ -69,6 +69,57 @@ static enum kms_err run(struct binder *binder)
 
 /* --- puts and deletes ------------------------------------------------------------------------- */
 
+/* The octets of text and blobs alike: unlike sqlite3_column_text this converts nothing, so that it
+ * cannot run out of memory. */
+static struct kms_bytes column_bytes(sqlite3_stmt *statement, int column)
+{
+    const void *data = sqlite3_column_blob(statement, column);
+    int len = sqlite3_column_bytes(statement, column);
+    return data == NULL ? kms_bytes("", 0) : kms_bytes(data, (size_t)len);
+}
+
+/* --- what is about to be destroyed ------------------------------------------------------------ */
+
+/* Notes the secrets in the rows of a bound statement, but for one that stays. When it fails the transaction cannot be
+ * committed: nothing is destroyed that would not be looked for. */
+static enum kms_err expect_destroyed(struct binder *binder, struct kms_bytes stays)
+{
+    struct kmsd_store *store = binder->store;
+    if (!kmsd_store_is_writing(store))
+        return KMS_ERR_INTERNAL;
+    if (store->failed != KMS_OK)
+        return store->failed;
+    enum kms_err err = KMS_OK;
+    int result = binder->result == SQLITE_OK ? sqlite3_step(binder->statement) : binder->result;
+    for (; err == KMS_OK && result == SQLITE_ROW; result = sqlite3_step(binder->statement)) {
+        struct kms_bytes secret = column_bytes(binder->statement, 0);
+        bool is_same = secret.len == stays.len && memcmp(secret.data, stays.data, secret.len) == 0;
+        if (secret.len == 0 || is_same)
+            continue;
+        err = kmsd_scrub_expect(store, secret);
+        store->deleted_key = true;
+    }
+    if (err == KMS_OK && result != SQLITE_DONE)
+        err = kmsd_store_error(result);
+    store->failed = err;
+    forget_bindings(binder->statement);
+    return err;
+}
+
+/* All material of a key, or (version not 0) one piece of it. */
+static enum kms_err expect_material(struct kmsd_store *store, struct kms_str account,
+    struct kms_str region, struct kms_str key_id, int32_t version, struct kms_bytes stays)
+{
+    struct binder binder = bind_to(store, KMSD_STATEMENT_EACH_WRAPPED);
+    bind_str(&binder, account);
+    bind_str(&binder, region);
+    bind_str(&binder, key_id);
+    bind_int(&binder, version);
+    return expect_destroyed(&binder, stays);
+}
+
+static const struct kms_bytes nothing = {(const uint8_t *)"", 0};
+
 enum kms_err kmsd_store_put_setting(
     struct kmsd_store *store, struct kms_str name, struct kms_bytes value)
 {
@@ -101,9 +152,14 @@ enum kms_err kmsd_store_put_access_key(
 
 enum kms_err kmsd_store_delete_access_key(struct kmsd_store *store, struct kms_str access_key_id)
 {
+    struct binder secret = bind_to(store, KMSD_STATEMENT_GET_WRAPPED_SECRET);
+    bind_str(&secret, access_key_id);
+    enum kms_err err = expect_destroyed(&secret, nothing);
+    if (err != KMS_OK)
+        return err;
     struct binder binder = bind_to(store, KMSD_STATEMENT_DELETE_ACCESS_KEY);
     bind_str(&binder, access_key_id);
-    enum kms_err err = run(&binder);
+    err = run(&binder);
     store->deleted_key |= err == KMS_OK;
     return err;
 }
@@ -152,53 +208,12 @@ enum kms_err kmsd_store_put_key(struct kmsd_store *store, const struct kmsd_key_
     return run(&binder);
 }
 
-/* The octets of text and blobs alike: unlike sqlite3_column_text this converts nothing, so that it
- * cannot run out of memory. */
-static struct kms_bytes column_bytes(sqlite3_stmt *statement, int column)
-{
-    const void *data = sqlite3_column_blob(statement, column);
-    int len = sqlite3_column_bytes(statement, column);
-    return data == NULL ? kms_bytes("", 0) : kms_bytes(data, (size_t)len);
-}
-
-/* Says what is about to be destroyed: all material of a key, or (version not 0) one. */
-static enum kms_err expect_destroyed(struct kmsd_store *store, struct kms_str account,
-    struct kms_str region, struct kms_str key_id, int32_t version)
-{
-    struct binder binder = bind_to(store, KMSD_STATEMENT_EACH_WRAPPED);
-    bind_str(&binder, account);
-    bind_str(&binder, region);
-    bind_str(&binder, key_id);
-    bind_int(&binder, version);
-    int result = binder.result;
-    enum kms_err err = KMS_OK;
-    if (result == SQLITE_OK)
-        result = sqlite3_step(binder.statement);
-    for (; err == KMS_OK && result == SQLITE_ROW; result = sqlite3_step(binder.statement))
-        err = kmsd_scrub_expect(store, column_bytes(binder.statement, 0));
-    if (err == KMS_OK && result != SQLITE_DONE)
-        err = kmsd_store_error(result);
-    forget_bindings(binder.statement);
-    return err;
-}
-
-/* It then fails, so that nothing is destroyed that would not be looked for. */
-static enum kms_err destroying(struct kmsd_store *store, enum kms_err err)
-{
-    if (err != KMS_OK && store->failed == KMS_OK && kmsd_store_is_writing(store))
-        store->failed = err;
-    store->deleted_key = true;
-    return err;
-}
-
 enum kms_err kmsd_store_put_material(struct kmsd_store *store, const struct kmsd_material_row *row)
 {
-    if (row->wrapped.len == 0) {
-        enum kms_err expected = destroying(
-            store, expect_destroyed(store, row->account, row->region, row->key_id, row->version));
-        if (expected != KMS_OK)
-            return expected;
-    }
+    enum kms_err err =
+        expect_material(store, row->account, row->region, row->key_id, row->version, row->wrapped);
+    if (err != KMS_OK)
+        return err;
     struct binder binder = bind_to(store, KMSD_STATEMENT_PUT_MATERIAL);
     bind_str(&binder, row->account);
     bind_str(&binder, row->region);
@@ -261,7 +276,7 @@ enum kms_err kmsd_store_put_grant(struct kmsd_store *store, const struct kmsd_gr
 enum kms_err kmsd_store_delete_material(struct kmsd_store *store, struct kms_str account,
     struct kms_str region, struct kms_str key_id, int32_t version)
 {
-    enum kms_err err = destroying(store, expect_destroyed(store, account, region, key_id, version));
+    enum kms_err err = expect_material(store, account, region, key_id, version, nothing);
     if (err != KMS_OK)
         return err;
     struct binder binder = bind_to(store, KMSD_STATEMENT_DELETE_MATERIAL);
@@ -330,7 +345,7 @@ enum kms_err kmsd_store_delete_tag(struct kmsd_store *store, struct kms_str acco
 enum kms_err kmsd_store_delete_key(
     struct kmsd_store *store, struct kms_str account, struct kms_str region, struct kms_str key_id)
 {
-    enum kms_err err = destroying(store, expect_destroyed(store, account, region, key_id, 0));
+    enum kms_err err = expect_material(store, account, region, key_id, 0, nothing);
     if (err != KMS_OK)
         return err;
     struct binder binder = bind_to(store, KMSD_STATEMENT_DELETE_KEY);

@@ -19,6 +19,8 @@ enum {
 
 _Static_assert((NEEDLES_MAX + 2) * NEEDLE <= KMSD_SCRUB_MAX, "they fit where they are kept");
 
+/* What the file tells: nothing is left; something may be; a process has begun to make the file anew for that. */
+enum note { CLEAN, OPEN, BEGUN };
 static const struct kms_str unscrubbed = KMS_STR_LITERAL("unscrubbed");
 
 /* --- what is destroyed ------------------------------------------------------------------------ */
@@ -34,10 +36,10 @@ enum kms_err kmsd_scrub_expect(struct kmsd_store *store, struct kms_bytes wrappe
 
 enum kms_err kmsd_scrub_before_commit(struct kmsd_store *store)
 {
-    static const uint8_t yes = 1;
+    static const uint8_t open = OPEN;
     if (store->is_noted)
         return KMS_OK;
-    return kmsd_store_put_setting(store, unscrubbed, kms_bytes(&yes, sizeof(yes)));
+    return kmsd_store_put_setting(store, unscrubbed, kms_bytes(&open, sizeof(open)));
 }
 
 /* --- searching -------------------------------------------------------------------------------- */
@@ -105,10 +107,9 @@ static bool is_in_file(const struct kms_buf *needles, sqlite3_file *file)
 
 static void make_anew(struct kmsd_store *store)
 {
-    if (sqlite3_exec(store->db, "VACUUM", NULL, NULL, NULL) != SQLITE_OK)
-        return;
-    kmsd_store_empty_log(store);
-    store->needs_new_file = store->wal_holds_key;
+    bool is_done = sqlite3_exec(store->db, "VACUUM", NULL, NULL, NULL) == SQLITE_OK;
+    kmsd_store_empty_log(store); /* which a failure has filled as well */
+    store->needs_new_file = !is_done || store->wal_holds_key;
 }
 
 void kmsd_scrub(struct kmsd_store *store)
@@ -124,29 +125,41 @@ void kmsd_scrub(struct kmsd_store *store)
         make_anew(store);
 }
 
+/* Tells the next process. */
+static enum kms_err note(struct kmsd_store *store, enum note what)
+{
+    const uint8_t value = (uint8_t)what;
+    enum kms_err err = kmsd_store_begin(store);
+    if (err == KMS_OK)
+        err = kmsd_store_put_setting(store, unscrubbed, kms_bytes(&value, sizeof(value)));
+    if (err == KMS_OK)
+        err = kmsd_store_commit(store);
+    kmsd_store_rollback(store); /* of what failed */
+    if (err == KMS_OK)
+        store->is_noted = what != CLEAN;
+    return err;
+}
+
 enum kms_err kmsd_scrub_open(struct kmsd_store *store)
 {
-    uint8_t value[1];
+    uint8_t value[1] = {CLEAN};
     size_t len = 0;
     enum kms_err err = kmsd_store_get_setting(store, unscrubbed, value, sizeof(value), &len);
-    if (err != KMS_OK || len == 0)
+    if (err != KMS_OK || value[0] == CLEAN)
         return err == KMS_ERR_NOT_FOUND ? KMS_OK : err;
     store->is_noted = true;
     store->needs_new_file = true;
-    kmsd_store_check_end(store); /* the file must not change under it */
-    if (store->verdict == KMS_OK)
-        make_anew(store);
+    if (value[0] == BEGUN || note(store, BEGUN) != KMS_OK)
+        return KMS_OK; /* what ended the process before must not end this one: with the next deletion */
+    make_anew(store);
+    if (!store->needs_new_file && note(store, CLEAN) != KMS_OK)
+        store->is_noted = true; /* then it is made once more, for nothing */
     return KMS_OK;
 }
 
 void kmsd_scrub_close(struct kmsd_store *store)
 {
-    if (!store->is_noted || store->destroyed.len != 0 || store->needs_new_file ||
-        store->wal_holds_key || kmsd_store_begin(store) != KMS_OK)
-        return;
-    enum kms_err err = kmsd_store_put_setting(store, unscrubbed, kms_bytes("", 0));
-    if (err == KMS_OK)
-        err = kmsd_store_commit(store);
-    if (err != KMS_OK) /* then the next process makes the file anew, for nothing */
-        kmsd_store_rollback(store);
+    if (store->is_noted && store->destroyed.len == 0 && !store->needs_new_file &&
+        !store->wal_holds_key)
+        (void)note(store, CLEAN);
 }

@@ -355,7 +355,7 @@ enum kms_err kmsd_store_commit(struct kmsd_store *store)
     store->wal_holds_key |= store->deleted_key;
     if (store->wal_holds_key)
         kmsd_store_empty_log(store);
-    if (store->destroyed.len != 0 || store->needs_new_file)
+    if (store->destroyed.len != 0)
         kmsd_scrub(store);
     let_go(store);
     return KMS_OK;

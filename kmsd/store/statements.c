@@ -116,6 +116,8 @@ static const char *const sql_texts[KMSD_STATEMENT_COUNT_] = {
     [KMSD_STATEMENT_EACH_WRAPPED] =
         "SELECT wrapped FROM materials WHERE account = ?1 AND region = ?2 AND key_id = ?3"
         " AND (?4 = 0 OR version = ?4)",
+    [KMSD_STATEMENT_GET_WRAPPED_SECRET] =
+        "SELECT wrapped_secret FROM access_keys WHERE access_key_id = ?1",
     [KMSD_STATEMENT_EACH_ALIAS] = "SELECT account, region, name, key_id, created_ms, updated_ms"
                                   " FROM aliases ORDER BY account, region, name",
     [KMSD_STATEMENT_EACH_TAG] = "SELECT account, region, key_id, tag_key, tag_value"
