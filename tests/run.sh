@@ -88,6 +88,7 @@ with_dev_daemon() {
 # start_wiretap DIR: stands before the daemon that was started last. Sets TAP_PID and TAP_URL.
 start_wiretap() {
     TAP_URL=
+    : >"$1.url" # which the next line makes some time later
     /usr/bin/python3 tests/support/wiretap.py "$KMSD_URL" "$1" >"$1.url" 2>&1 &
     TAP_PID=$!
     while [ -z "$TAP_URL" ]; do
