@@ -248,23 +248,28 @@ enum kms_key_material_state kmsd_regions_waiting_state(
     return KMS_KEY_MATERIAL_STATE_PENDING_ROTATION;
 }
 
-/* Adds a key to the change whose waiting material has come to another state. */
+/* Adds a key to the change, as drafted, whose waiting material has come to another state. */
+static enum kms_err add_waiting_as(const struct kmsd_key *key, struct kmsd_key draft,
+    enum kms_key_material_state state, struct kmsd_change *change)
+{
+    struct kmsd_key_material *materials = calloc(key->material_count, sizeof(*materials));
+    if (materials == NULL)
+        return KMS_ERR_NO_MEMORY;
+    memcpy(materials, key->materials, key->material_count * sizeof(*materials));
+    materials[kmsd_key_waiting_material(key) - key->materials].state = state;
+    draft.materials = materials;
+    const struct kmsd_key *next = kmsd_key_pack(&draft);
+    free(materials);
+    return next == NULL ? KMS_ERR_NO_MEMORY : kmsd_change_add(change, key, next);
+}
+
 static enum kms_err set_waiting(
     const struct kmsd_key *key, enum kms_key_material_state state, struct kmsd_change *change)
 {
     const struct kmsd_key_material *waiting = kmsd_key_waiting_material(key);
     if (waiting == NULL || waiting->state == state)
         return KMS_OK;
-    struct kmsd_key_material *materials = calloc(key->material_count, sizeof(*materials));
-    if (materials == NULL)
-        return KMS_ERR_NO_MEMORY;
-    memcpy(materials, key->materials, key->material_count * sizeof(*materials));
-    materials[waiting - key->materials].state = state;
-    struct kmsd_key draft = *key;
-    draft.materials = materials;
-    const struct kmsd_key *next = kmsd_key_pack(&draft);
-    free(materials);
-    return next == NULL ? KMS_ERR_NO_MEMORY : kmsd_change_add(change, key, next);
+    return add_waiting_as(key, *key, state, change);
 }
 
 /* --- a new replica ---------------------------------------------------------------------------- */
@@ -377,12 +382,14 @@ enum kms_err kmsd_keys_move_primary(
 /* The primary that waited for its last replica to go now waits for its own time to pass: the whole of
  * it, however late that replica was erased. */
 static enum kms_err begin_window(
-    const struct kmsd_key *primary, int64_t now_ms, struct kmsd_change *change)
+    const struct kmsd_key *primary, bool is_ready, int64_t now_ms, struct kmsd_change *change)
 {
     static const int64_t day_ms = (int64_t)24 * 60 * 60 * 1000;
     struct kmsd_key draft = *primary;
     draft.state = KMS_KEY_STATE_PENDING_DELETION;
     draft.deletion_ms = now_ms + primary->pending_window_days * day_ms;
+    if (is_ready)
+        return add_waiting_as(primary, draft, KMS_KEY_MATERIAL_STATE_PENDING_ROTATION, change);
     const struct kmsd_key *next = kmsd_key_pack(&draft);
     return next == NULL ? KMS_ERR_NO_MEMORY : kmsd_change_add(change, primary, next);
 }
@@ -392,18 +399,17 @@ enum kms_err kmsd_regions_without(struct kmsd_keys *keys, const struct kmsd_key 
 {
     const struct kmsd_key *related[KMSD_REGIONS_MAX];
     size_t count = find_related(keys, erased, 0, true, related);
-    if (count == 1 && related[0]->state == KMS_KEY_STATE_PENDING_REPLICA_DELETION)
-        return begin_window(related[0], now_ms, change);
-    /* perhaps it was the last that lacked what waits for its rotation */
-    enum kms_err err = KMS_OK;
-    const struct kmsd_key_material *waiting =
-        count == 0 ? NULL : kmsd_key_waiting_material(related[0]);
-    if (waiting == NULL)
+    if (count == 0)
         return KMS_OK;
-    bool everywhere = true;
-    for (size_t i = 0; i < count; i++)
-        everywhere = everywhere && has_bytes(related[i], waiting->id);
-    for (size_t i = 0; everywhere && err == KMS_OK && i < count; i++)
+    /* perhaps it was the last that lacked what waits for its rotation */
+    const struct kmsd_key_material *waiting = kmsd_key_waiting_material(related[0]);
+    bool is_ready = waiting != NULL;
+    for (size_t i = 0; is_ready && i < count; i++)
+        is_ready = has_bytes(related[i], waiting->id);
+    if (count == 1 && related[0]->state == KMS_KEY_STATE_PENDING_REPLICA_DELETION)
+        return begin_window(related[0], is_ready, now_ms, change);
+    enum kms_err err = KMS_OK;
+    for (size_t i = 0; is_ready && err == KMS_OK && i < count; i++)
         err = set_waiting(related[i], KMS_KEY_MATERIAL_STATE_PENDING_ROTATION, change);
     return err;
 }

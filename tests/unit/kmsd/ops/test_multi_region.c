@@ -488,6 +488,32 @@ static void test_deletion(void **state)
     rig_now_ms = then;
 }
 
+/* The region that lacked the material goes, and the primary waits for that, too: both are noticed. */
+static void test_deletion_of_what_lacked_material(void **state)
+{
+    struct rig *rig = *state;
+    int64_t then = rig_now_ms;
+    make_primary(rig, "{'MultiRegion':true,'Origin':'EXTERNAL'}");
+    wrap_in(rig, HERE, 1);
+    rig_ok(rig, "ImportKeyMaterial", import_k);
+    replicate(rig);
+    wrap_in(rig, HERE, 2);
+    rig_ok(rig, "ImportKeyMaterial", import_new);
+    assert_string_equal(waiting_state(rig, HERE), "PENDING_MULTI_REGION_IMPORT_AND_ROTATION");
+    rig_ok(rig, "ScheduleKeyDeletion", "{'KeyId':'${K}','PendingWindowInDays':8}");
+    in(rig, THERE);
+    rig_ok(rig, "ScheduleKeyDeletion", "{'KeyId':'${K}','PendingWindowInDays':7}");
+    rig_now_ms = then + 7 * DAY_MS;
+    erase(rig, "eu-west-1");
+    assert_state(rig, HERE, "PendingDeletion");
+    assert_string_equal(waiting_state(rig, HERE), "PENDING_ROTATION");
+    in(rig, HERE);
+    rig_ok(rig, "CancelKeyDeletion", "{'KeyId':'${K}'}");
+    rig_ok(rig, "EnableKey", "{'KeyId':'${K}'}");
+    rig_ok(rig, "RotateKeyOnDemand", "{'KeyId':'${K}'}");
+    rig_now_ms = then;
+}
+
 /* --- durability and permission ---------------------------------------------------------------- */
 
 static void test_restart(void **state)
@@ -545,6 +571,7 @@ int main(void)
         T(test_rotation),
         T(test_import),
         T(test_deletion),
+        T(test_deletion_of_what_lacked_material),
         T(test_permission),
         cmocka_unit_test(test_restart),
     };
