@@ -27,7 +27,8 @@ from tap import check, finish  # noqa: E402
 
 LONG = os.environ.get("KMS_TEST_LONG") == "1"
 SEQUENCES = int(os.environ.get("KMS_TEST_SEQUENCES", "0")) or (2000 if LONG else 14)
-SEED = int(os.environ.get("KMS_TEST_SEED", "0")) or random.SystemRandom().randrange(1 << 32)
+# a change is judged by the same sequences each time; others are looked for with --long
+SEED = int(os.environ.get("KMS_TEST_SEED", "0")) or (random.SystemRandom().randrange(1 << 32) if LONG else 7)
 MOST_KEYS = 24
 
 rng = random.Random(SEED)
