@@ -93,8 +93,8 @@ static enum kms_err expect_destroyed(struct binder *binder, struct kms_bytes sta
     int result = binder->result == SQLITE_OK ? sqlite3_step(binder->statement) : binder->result;
     for (; err == KMS_OK && result == SQLITE_ROW; result = sqlite3_step(binder->statement)) {
         struct kms_bytes secret = column_bytes(binder->statement, 0);
-        bool is_same = secret.len == stays.len && memcmp(secret.data, stays.data, secret.len) == 0;
-        if (secret.len == 0 || is_same)
+        if (secret.len == 0 ||
+            (secret.len == stays.len && memcmp(secret.data, stays.data, secret.len) == 0))
             continue;
         err = kmsd_scrub_expect(store, secret);
         store->deleted_key = true;
