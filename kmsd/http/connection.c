@@ -187,12 +187,17 @@ static void close_connection(struct kmsd_connection *connection)
 void kmsd_connection_notify(void *cls, struct MHD_Connection *mhd, void **socket_context,
     enum MHD_ConnectionNotificationCode code)
 {
+    struct kmsd_network *network = cls;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *socket_context = open_connection(cls, mhd);
-    } else if (*socket_context != NULL) {
-        close_connection(*socket_context);
-        *socket_context = NULL;
+        *socket_context = open_connection(network->http, mhd);
+        return;
     }
+    if (*socket_context != NULL)
+        close_connection(*socket_context);
+    *socket_context = NULL;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    kmsd_acceptor_forget(network->http->peers, network, info->client_addr);
 }
 
 struct kmsd_connection *kmsd_connection_of(struct MHD_Connection *mhd)

@@ -3,6 +3,7 @@
 #ifndef KMSD_HTTP_CONNECTION_H
 #define KMSD_HTTP_CONNECTION_H
 
+#include "kmsd/http/acceptor.h"
 #include "kmsd/http/http.h"
 #include "kmsd/http/workers.h"
 
@@ -87,9 +88,14 @@ struct kmsd_http {
     struct kmsd_connections connections;
     pthread_key_t stock; /* each thread's struct kmsd_stock */
     bool has_stock;
-    struct MHD_Daemon **daemons;
     struct kmsd_listen_address *addresses; /* with the real ports */
-    size_t daemon_count;
+    size_t address_count;
+    int *listening; /* their sockets */
+    size_t listening_count;
+    struct kmsd_network *networks;
+    size_t network_count;
+    struct kmsd_peers *peers;
+    struct kmsd_acceptor *acceptor;
     bool is_tls;
     atomic_bool draining;
     atomic_size_t under_way;        /* requests whose head arrived and whose answer has not left */
@@ -98,13 +104,18 @@ struct kmsd_http {
     char last_log[256];             /* what libmicrohttpd last had to say to it */
 };
 
+/* network.c. Starts a thread that serves the connections it is given; its http is set. KMS_ERR_IO:
+ * libmicrohttpd refuses, as for a bad certificate; detail explains. */
+KMS_MUST_USE enum kms_err kmsd_network_start(struct kmsd_network *network,
+    const struct kmsd_http_options *options, struct kmsd_detail *detail);
+
 /* Starts the reaper. KMS_ERR_NO_MEMORY. */
 KMS_MUST_USE enum kms_err kmsd_connections_init(
     struct kmsd_connections *connections, const struct kmsd_http_limits *limits);
 /* All connections are closed by now. */
 void kmsd_connections_clean_up(struct kmsd_connections *connections);
 
-/* MHD_NotifyConnectionCallback; cls is the struct kmsd_http. */
+/* MHD_NotifyConnectionCallback; cls is the struct kmsd_network. */
 void kmsd_connection_notify(void *cls, struct MHD_Connection *mhd, void **socket_context,
     enum MHD_ConnectionNotificationCode code);
 

@@ -3,19 +3,13 @@
 #include "kmsd/http/connection.h"
 #include "libkms/base/clock.h"
 
-#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-/* TLS 1.2 and 1.3, forward secrecy, authenticated ciphers of 128 bits and more. */
-#define TLS_PRIORITIES                                                                   \
-    "SECURE128:%SERVER_PRECEDENCE:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-CIPHER-ALL:" \
-    "+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM"
-
-enum { MAX_OPTIONS = 24, DRAIN_POLL_MS = 2, GENERATOR_NICE = 10 };
+enum { DRAIN_POLL_MS = 2, GENERATOR_NICE = 10 };
 
 /* Those that this process may run on. */
 static unsigned processor_count(void)
@@ -28,92 +22,6 @@ static unsigned processor_count(void)
 }
 
 /* --- starting --------------------------------------------------------------------------------- */
-
-__attribute__((format(printf, 2, 0))) static void take_log(
-    void *cls, const char *format, va_list args)
-{
-    struct kmsd_http *http = cls;
-    char text[sizeof(http->last_log)];
-    (void)vsnprintf(text, sizeof(text), format, args);
-    text[strcspn(text, "\r\n")] = '\0';
-    if (http->log != NULL)
-        http->log(text);
-    if (pthread_equal(pthread_self(), http->starter) != 0) /* why it refuses to start */
-        memcpy(http->last_log, text, sizeof(text));
-}
-
-struct option_list {
-    struct MHD_OptionItem items[MAX_OPTIONS];
-    size_t count;
-};
-
-static void add_number(struct option_list *list, enum MHD_OPTION option, size_t value)
-{
-    list->items[list->count++] =
-        (struct MHD_OptionItem){.option = option, .value = (intptr_t)value};
-}
-
-/* libmicrohttpd's list of options has no const, though it only reads. */
-static void add_text(struct option_list *list, enum MHD_OPTION option, const char *value)
-{
-    struct MHD_OptionItem item = {.option = option};
-    memcpy(&item.ptr_value, &value, sizeof(value));
-    list->items[list->count++] = item;
-}
-
-static void add_limits(struct option_list *list, const struct kmsd_http_limits *limits)
-{
-    unsigned threads = limits->network_threads != 0 ? limits->network_threads : processor_count();
-    unsigned connections = limits->connections < threads ? threads : limits->connections;
-    if (threads > 1)
-        add_number(list, MHD_OPTION_THREAD_POOL_SIZE, threads);
-    add_number(list, MHD_OPTION_CONNECTION_LIMIT, connections);
-    add_number(list, MHD_OPTION_PER_IP_CONNECTION_LIMIT, limits->connections_per_address);
-    add_number(list, MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits->connection_memory);
-    add_number(list, MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_timeout_s);
-    add_number(list, MHD_OPTION_STRICT_FOR_CLIENT, 1);
-}
-
-static enum kms_err start_daemon(struct kmsd_http *http, const struct kmsd_http_options *options,
-    size_t index, struct kmsd_detail *detail)
-{
-    int fd = -1;
-    enum kms_err err = kmsd_listen_open(&http->addresses[index], &fd, detail);
-    if (err != KMS_OK)
-        return err;
-    struct option_list list = {.count = 0};
-    add_limits(&list, &options->limits);
-    add_number(&list, MHD_OPTION_LISTEN_SOCKET, (size_t)fd);
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-    if (http->addresses[index].at.any.sa_family == AF_INET6)
-        flags |= MHD_USE_IPv6;
-    if (http->is_tls) {
-        flags |= MHD_USE_TLS;
-        add_text(&list, MHD_OPTION_HTTPS_MEM_CERT, options->tls_certificate);
-        add_text(&list, MHD_OPTION_HTTPS_MEM_KEY, options->tls_key);
-        add_text(&list, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES);
-    }
-    list.items[list.count] = (struct MHD_OptionItem){.option = MHD_OPTION_END};
-
-    /* clang-format off */
-    struct MHD_Daemon *daemon = MHD_start_daemon(flags, 0, NULL, NULL, kmsd_request_handle, http,
-        MHD_OPTION_EXTERNAL_LOGGER, take_log, http, /* first, so that it hears of the others */
-        MHD_OPTION_URI_LOG_CALLBACK, kmsd_request_begin, http,
-        MHD_OPTION_NOTIFY_COMPLETED, kmsd_request_completed, http,
-        MHD_OPTION_NOTIFY_CONNECTION, kmsd_connection_notify, http,
-        MHD_OPTION_ARRAY, list.items,
-        MHD_OPTION_END);
-    /* clang-format on */
-    if (daemon == NULL) {
-        char text[KMSD_LISTEN_TEXT_SIZE];
-        kmsd_listen_format(&http->addresses[index], text);
-        kmsd_detail_set(detail, "serving %s: %s", text,
-            http->last_log[0] != '\0' ? http->last_log : "libmicrohttpd gives no reason");
-        return KMS_ERR_IO; /* whether the socket is closed by now depends on the reason: leave it */
-    }
-    http->daemons[http->daemon_count++] = daemon;
-    return KMS_OK;
-}
 
 /* Making an RSA key takes seconds of a processor: at least one is left to the others, and those who
  * make them stand back for everybody else. */
@@ -143,19 +51,87 @@ static enum kms_err start_lanes(struct kmsd_http *http)
     return err;
 }
 
+static enum kms_err listen_everywhere(struct kmsd_http *http, struct kmsd_detail *detail)
+{
+    enum kms_err err = KMS_OK;
+    while (err == KMS_OK && http->listening_count < http->address_count) {
+        size_t i = http->listening_count;
+        err = kmsd_listen_open(&http->addresses[i], &http->listening[i], detail);
+        http->listening_count += err == KMS_OK;
+    }
+    return err;
+}
+
+static enum kms_err start_networks(
+    struct kmsd_http *http, const struct kmsd_http_options *options, struct kmsd_detail *detail)
+{
+    size_t threads = options->limits.network_threads;
+    enum kms_err err = KMS_OK;
+    if (threads == 0)
+        threads = processor_count();
+    http->networks = calloc(threads, sizeof(*http->networks));
+    if (http->networks == NULL) {
+        kmsd_detail_set(detail, "%s", kms_err_text(KMS_ERR_NO_MEMORY));
+        return KMS_ERR_NO_MEMORY;
+    }
+    while (err == KMS_OK && http->network_count < threads) {
+        struct kmsd_network *network = &http->networks[http->network_count];
+        network->http = http;
+        atomic_init(&network->connections, 0);
+        err = kmsd_network_start(network, options, detail);
+        http->network_count += err == KMS_OK;
+    }
+    return err;
+}
+
+static enum kms_err start_acceptor(struct kmsd_http *http, struct kmsd_detail *detail)
+{
+    struct kmsd_acceptor_options options = {
+        .listening = http->listening,
+        .listening_count = http->listening_count,
+        .networks = http->networks,
+        .network_count = http->network_count,
+        .peers = http->peers,
+        .log = http->log,
+    };
+    enum kms_err err = kmsd_acceptor_start(&options, &http->acceptor);
+    if (err != KMS_OK)
+        kmsd_detail_set(detail, "accepting connections: %s", kms_err_text(err));
+    return err;
+}
+
 static enum kms_err start_parts(
     struct kmsd_http *http, const struct kmsd_http_options *options, struct kmsd_detail *detail)
 {
+    const struct kmsd_http_limits *limits = &options->limits;
     enum kms_err err = start_lanes(http);
     if (err == KMS_OK)
         err = kmsd_stock_init(http);
     if (err == KMS_OK)
-        err = kmsd_connections_init(&http->connections, &http->limits);
+        err = kmsd_connections_init(&http->connections, limits);
+    if (err == KMS_OK)
+        err = kmsd_peers_new(limits->connections, limits->connections_per_address, &http->peers);
     if (err != KMS_OK)
         kmsd_detail_set(detail, "starting threads: %s", kms_err_text(err));
-    for (size_t i = 0; err == KMS_OK && i < options->address_count; i++)
-        err = start_daemon(http, options, i, detail);
+    if (err == KMS_OK)
+        err = listen_everywhere(http, detail);
+    if (err == KMS_OK)
+        err = start_networks(http, options, detail);
+    if (err == KMS_OK)
+        err = start_acceptor(http, detail);
     return err;
+}
+
+/* Copies of the addresses, which learn their ports, and room for their sockets. */
+static enum kms_err keep_addresses(struct kmsd_http *http, const struct kmsd_http_options *options)
+{
+    http->address_count = options->address_count;
+    http->addresses = calloc(options->address_count, sizeof(*http->addresses));
+    http->listening = calloc(options->address_count, sizeof(*http->listening));
+    if (http->addresses == NULL || http->listening == NULL)
+        return KMS_ERR_NO_MEMORY;
+    memcpy(http->addresses, options->addresses, options->address_count * sizeof(*http->addresses));
+    return KMS_OK;
 }
 
 enum kms_err kmsd_http_start(
@@ -171,16 +147,11 @@ enum kms_err kmsd_http_start(
     http->is_tls = options->tls_certificate != NULL;
     http->starter = pthread_self();
     atomic_init(&http->draining, false);
-    http->daemons = calloc(options->address_count, sizeof(struct MHD_Daemon *));
-    http->addresses = calloc(options->address_count, sizeof(*http->addresses));
-    enum kms_err err = KMS_ERR_NO_MEMORY;
-    if (http->daemons != NULL && http->addresses != NULL) {
-        memcpy(
-            http->addresses, options->addresses, options->address_count * sizeof(*http->addresses));
+    enum kms_err err = keep_addresses(http, options);
+    if (err == KMS_OK)
         err = start_parts(http, options, detail);
-    } else {
+    else
         kmsd_detail_set(detail, "%s", kms_err_text(err));
-    }
     if (err != KMS_OK) {
         kmsd_http_stop(http, 0);
         return err;
@@ -211,24 +182,24 @@ void kmsd_http_stop(struct kmsd_http *http, int64_t drain_ms)
     if (http == NULL)
         return;
     atomic_store(&http->draining, true);
-    for (size_t i = 0; i < http->daemon_count; i++) {
-        MHD_socket listening = MHD_quiesce_daemon(http->daemons[i]);
-        if (listening != MHD_INVALID_SOCKET)
-            (void)close(listening);
-    }
+    kmsd_acceptor_stop(http->acceptor);
+    for (size_t i = 0; i < http->listening_count; i++)
+        (void)close(http->listening[i]);
     wait_until_idle(http, drain_ms);
     /* the workers first: libmicrohttpd can't be stopped while connections sleep */
     for (size_t lane = 0; lane < KMSD_LANES; lane++) {
         if (http->lanes[lane] != NULL)
             kmsd_workers_stop(http->lanes[lane]);
     }
-    for (size_t i = 0; i < http->daemon_count; i++)
-        MHD_stop_daemon(http->daemons[i]);
+    for (size_t i = 0; i < http->network_count; i++)
+        MHD_stop_daemon(http->networks[i].daemon);
     kmsd_connections_clean_up(&http->connections);
     for (size_t lane = 0; lane < KMSD_LANES; lane++)
         kmsd_workers_free(http->lanes[lane]);
     kmsd_stock_clean_up(http); /* the threads that had one are gone */
-    free(http->daemons);
+    kmsd_peers_free(http->peers);
+    free(http->networks);
+    free(http->listening);
     free(http->addresses);
     free(http);
 }

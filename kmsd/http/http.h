@@ -27,11 +27,11 @@ struct kmsd_http_limits {
     unsigned max_body;          /* bytes of a request's body */
     unsigned unverified_bodies; /* bytes of all large bodies whose senders are not known yet */
     unsigned connection_memory; /* bytes for the head of a request and for reading */
-    unsigned connections;       /* open at a time, per listening address */
+    unsigned connections;       /* open at a time; more have to wait */
     unsigned connections_per_address; /* of one client address; 0: no limit of its own */
     unsigned idle_timeout_s;          /* a silent connection is closed */
     unsigned request_timeout_s;       /* from a request's first byte to its last */
-    unsigned network_threads;         /* per listening address; 0: one for each processor */
+    unsigned network_threads;         /* 0: one for each processor */
     /* For each of writing and computing: */
     unsigned worker_threads; /* 0: one for each processor, at least 2 */
     unsigned worker_queue;   /* requests that may wait; more get ThrottlingException */
