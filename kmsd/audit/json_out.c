@@ -6,15 +6,7 @@
 
 bool kmsd_json_is_plain(struct kms_str text)
 {
-    size_t at = 0;
-    while (text.len - at >= 8 && kms_octets_are_plain(text.data + at))
-        at += 8;
-    for (; at < text.len; at++) {
-        unsigned char letter = (unsigned char)text.data[at];
-        if (letter < 0x20 || letter == '"' || letter == '\\' || letter >= 0x7f)
-            return false;
-    }
-    return true;
+    return kms_json_plain_len(text) == text.len;
 }
 
 void kmsd_json_string(struct kms_buf *out, struct kms_str text)

@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-enum { CANONICAL_MAX = 65536, CANONICAL_USUAL = 1024, STRING_TO_SIGN_MAX = 256 };
+/* The canonical request and the string to sign. */
+enum { TEXT_MAX = 65536 + 256, TEXT_USUAL = 1024 };
 
 /* One request on its way through the checks. */
 struct verification {
@@ -243,23 +244,23 @@ static enum kms_fault_code check_scope(struct verification *v, enum kms_sigv4_de
 
 /* --- the signature ---------------------------------------------------------------------------- */
 
-/* The string to sign of the request as it was received. */
-static enum kms_err build_string_to_sign(
-    const struct verification *v, struct kms_str body_hash, struct kms_buf *out)
+/* The string to sign of the request as it was received, at the end of out. */
+static enum kms_err build_string_to_sign(const struct verification *v, struct kms_str body_hash,
+    struct kms_buf *out, struct kms_bytes *string_to_sign)
 {
     struct kms_sigv4_options options = kms_sigv4_defaults;
     options.payload_hash = body_hash;
-    KMS_BUF_AUTO canonical;
-    kms_buf_init(&canonical, CANONICAL_MAX);
-    if (kms_buf_extend(&canonical, CANONICAL_USUAL) == NULL) /* one allocation is enough for most */
-        return canonical.err;
-    canonical.len = 0;
+    if (kms_buf_extend(out, TEXT_USUAL) == NULL) /* one allocation is enough for most */
+        return out->err;
+    out->len = 0;
     enum kms_err err =
-        kms_sigv4_canonical_request(v->http, v->authorization.signed_headers, &options, &canonical);
-    if (err != KMS_OK)
-        return err;
-    return kms_sigv4_string_to_sign(
-        v->date, v->authorization.scope, kms_buf_bytes(&canonical), out);
+        kms_sigv4_canonical_request(v->http, v->authorization.signed_headers, &options, out);
+    size_t canonical_len = out->len;
+    if (err == KMS_OK)
+        err = kms_sigv4_string_to_sign(v->date, v->authorization.scope, kms_buf_bytes(out), out);
+    if (err == KMS_OK)
+        *string_to_sign = kms_bytes(out->data + canonical_len, out->len - canonical_len);
+    return err;
 }
 
 /* KMS_OK: the signature is the one that this key gives. KMS_ERR_AUTHENTICATION: it is not. */
@@ -267,11 +268,12 @@ static enum kms_err compare(const struct verification *v, struct kms_str body_ha
     const uint8_t signing_key[KMS_SIGV4_KEY_SIZE])
 {
     char signature[KMS_SIGV4_SIGNATURE_SIZE];
-    KMS_BUF_AUTO string_to_sign;
-    kms_buf_init(&string_to_sign, STRING_TO_SIGN_MAX);
-    enum kms_err err = build_string_to_sign(v, body_hash, &string_to_sign);
+    struct kms_bytes string_to_sign;
+    KMS_BUF_AUTO text;
+    kms_buf_init(&text, TEXT_MAX);
+    enum kms_err err = build_string_to_sign(v, body_hash, &text, &string_to_sign);
     if (err == KMS_OK)
-        err = kms_sigv4_signature(signing_key, kms_buf_bytes(&string_to_sign), signature);
+        err = kms_sigv4_signature(signing_key, string_to_sign, signature);
     switch (err) {
     case KMS_OK:
         return kms_sigv4_signature_matches(v->authorization.signature, signature)

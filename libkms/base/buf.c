@@ -30,7 +30,7 @@ void kms_buf_reset(struct kms_buf *buf)
 }
 
 /* The storage always has one octet more than is written: vsnprintf ends with a NUL, which must not
- * count against the maximum. */
+ * count against the maximum. So it has never more than one octet beyond the maximum. */
 static enum kms_err grow_to(struct kms_buf *buf, size_t needed)
 {
     size_t most = buf->max == SIZE_MAX ? SIZE_MAX : buf->max + 1;
@@ -47,7 +47,7 @@ static enum kms_err grow_to(struct kms_buf *buf, size_t needed)
     return KMS_OK;
 }
 
-uint8_t *kms_buf_extend(struct kms_buf *buf, size_t len)
+uint8_t *kms_buf_extend_storage(struct kms_buf *buf, size_t len)
 {
     if (buf->err != KMS_OK)
         return NULL;
@@ -97,11 +97,6 @@ static void append_big_endian(struct kms_buf *buf, uint64_t value, size_t octets
     uint8_t *at = kms_buf_extend(buf, octets);
     for (size_t i = 0; at != NULL && i < octets; i++)
         at[i] = (uint8_t)(value >> (8 * (octets - 1 - i)));
-}
-
-void kms_buf_append_u8(struct kms_buf *buf, uint8_t value)
-{
-    append_big_endian(buf, value, 1);
 }
 
 void kms_buf_append_u16(struct kms_buf *buf, uint16_t value)

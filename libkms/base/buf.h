@@ -31,16 +31,33 @@ void kms_buf_reset(struct kms_buf *buf);
 void kms_buf_append(struct kms_buf *buf, const void *data, size_t len);
 void kms_buf_append_str(struct kms_buf *buf, struct kms_str text);
 void kms_buf_append_text(struct kms_buf *buf, const char *text);
-void kms_buf_append_u8(struct kms_buf *buf, uint8_t value);
 void kms_buf_append_u16(struct kms_buf *buf, uint16_t value); /* big-endian */
 void kms_buf_append_u32(struct kms_buf *buf, uint32_t value); /* big-endian */
 void kms_buf_append_u64(struct kms_buf *buf, uint64_t value); /* big-endian */
 void kms_buf_printf(struct kms_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* For kms_buf_extend, where there is no room yet, or never. */
+uint8_t *kms_buf_extend_storage(struct kms_buf *buf, size_t len);
+
 /* Makes room for len bytes at the end and returns where to write them, or NULL with the sticky
  * error set. The bytes count as written; kms_buf_truncate gives back what was not used. */
-uint8_t *kms_buf_extend(struct kms_buf *buf, size_t len);
+static inline uint8_t *kms_buf_extend(struct kms_buf *buf, size_t len)
+{
+    if (buf->err != KMS_OK || len >= buf->capacity - buf->len)
+        return kms_buf_extend_storage(buf, len);
+    uint8_t *at = buf->data + buf->len;
+    buf->len += len;
+    return at;
+}
+
+static inline void kms_buf_append_u8(struct kms_buf *buf, uint8_t value)
+{
+    uint8_t *at = kms_buf_extend(buf, 1);
+    if (at != NULL)
+        *at = value;
+}
+
 void kms_buf_truncate(struct kms_buf *buf, size_t len);
 
 static inline struct kms_bytes kms_buf_bytes(const struct kms_buf *buf)

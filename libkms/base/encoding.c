@@ -8,7 +8,14 @@
 static const char base64_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static const char hex_digits[] = "0123456789abcdef";
+#define HEX_ROW(high)                                                                              \
+    high "0" high "1" high "2" high "3" high "4" high "5" high "6" high "7" high "8" high "9" high \
+         "a" high "b" high "c" high "d" high "e" high "f"
+
+/* Two digits for each octet. */
+static const char hex_pairs[] = HEX_ROW("0") HEX_ROW("1") HEX_ROW("2") HEX_ROW("3") HEX_ROW("4")
+    HEX_ROW("5") HEX_ROW("6") HEX_ROW("7") HEX_ROW("8") HEX_ROW("9") HEX_ROW("a") HEX_ROW("b")
+        HEX_ROW("c") HEX_ROW("d") HEX_ROW("e") HEX_ROW("f");
 
 /* Marks a letter of the alphabet, so that what is not listed (zero) is none. */
 enum { LETTER = 0x80 };
@@ -49,10 +56,26 @@ static const uint8_t hex_values[256] = {
     ['F'] = LETTER | 15,
 };
 
+/* Eight letters from the first six of eight octets. */
+static void encode_group_of_six(const uint8_t *in, char *out)
+{
+    uint64_t word;
+    char letters[8];
+    memcpy(&word, in, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    for (size_t i = 0; i < sizeof(letters); i++)
+        letters[i] = base64_alphabet[word >> (58 - 6 * i) & 0x3f];
+    memcpy(out, letters, sizeof(letters));
+}
+
 void kms_base64_encode(struct kms_bytes bytes, char *out)
 {
     const uint8_t *in = bytes.data;
     size_t left = bytes.len;
+    for (; left >= 8; left -= 6, in += 6, out += 8)
+        encode_group_of_six(in, out);
     for (; left >= 3; left -= 3, in += 3, out += 4) {
         uint32_t group = (uint32_t)in[0] << 16 | (uint32_t)in[1] << 8 | in[2];
         out[0] = base64_alphabet[group >> 18];
@@ -136,10 +159,8 @@ enum kms_err kms_base64_decode(struct kms_str text, uint8_t *out, size_t *len)
 
 static void encode_hex(struct kms_bytes bytes, char *out)
 {
-    for (size_t i = 0; i < bytes.len; i++) {
-        out[2 * i] = hex_digits[bytes.data[i] >> 4];
-        out[2 * i + 1] = hex_digits[bytes.data[i] & 0x0f];
-    }
+    for (size_t i = 0; i < bytes.len; i++)
+        memcpy(out + 2 * i, hex_pairs + (size_t)2 * bytes.data[i], 2);
 }
 
 void kms_hex_encode(struct kms_bytes bytes, char *out)
@@ -168,6 +189,26 @@ enum kms_err kms_hex_decode(struct kms_str text, uint8_t *out)
     for (size_t i = 0; i < text.len / 2; i++)
         out[i] = (uint8_t)(hex_values[in[2 * i]] << 4 | (hex_values[in[2 * i + 1]] & 0x0f));
     return KMS_OK;
+}
+
+size_t kms_json_plain_len(struct kms_str text)
+{
+    size_t at = 0;
+    if (text.len >= 8) {
+        size_t plain = 8;
+        for (; at + 8 < text.len && plain == 8; at += plain)
+            plain = kms_octets_plain(text.data + at);
+        if (plain < 8)
+            return at;
+        at = text.len - 8; /* some of these were looked at before */
+        return at + kms_octets_plain(text.data + at);
+    }
+    for (; at < text.len; at++) {
+        unsigned char letter = (unsigned char)text.data[at];
+        if (letter < 0x20 || letter > 0x7e || letter == '"' || letter == '\\')
+            break;
+    }
+    return at;
 }
 
 static bool is_continuation(uint8_t byte)

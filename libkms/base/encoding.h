@@ -35,19 +35,27 @@ void kms_hex_append(struct kms_buf *buf, struct kms_bytes bytes);
  */
 KMS_MUST_USE enum kms_err kms_hex_decode(struct kms_str text, uint8_t *out);
 
-/* Whether eight octets stand between the quotes of a JSON string as they are: no quote, no backslash, no
- * control character, ASCII. Errs, if at all, on the side of no. */
-static inline bool kms_octets_are_plain(const char *at)
+/* How many of eight octets, from the first on, stand between the quotes of a JSON string as they are: no
+ * quote, no backslash, no control character, ASCII. Octets after the first that does not are not looked at. */
+static inline size_t kms_octets_plain(const char *at)
 {
     static const uint64_t ones = UINT64_C(0x0101010101010101);
     uint64_t word;
     memcpy(&word, at, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    /* a borrow or a carry goes to later octets only, and only from one that is a hit itself */
     uint64_t quote = word ^ ones * '"';
     uint64_t backslash = word ^ ones * '\\';
     uint64_t hits =
-        (word - ones * 0x20) | (quote - ones) | (backslash - ones) | (word + ones) | word;
-    return (hits & ones * 0x80) == 0;
+        ((word - ones * 0x20) | (quote - ones) | (backslash - ones) | (word + ones) | word) &
+        ones * 0x80;
+    return hits == 0 ? sizeof(word) : (size_t)__builtin_ctzll(hits) / 8;
 }
+
+/* The same for all of a text: the number of octets before the first that needs an escape. */
+size_t kms_json_plain_len(struct kms_str text);
 
 /* Well-formed UTF-8: no overlong forms, no surrogates, nothing past U+10FFFF. */
 KMS_MUST_USE bool kms_utf8_valid(struct kms_str text);

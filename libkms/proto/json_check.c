@@ -113,8 +113,8 @@ static bool take_string(struct check *check, bool is_name)
     const char *begin = check->at;
     bool is_ascii = true;
     for (;;) {
-        while (check->end - check->at >= 8 && kms_octets_are_plain(check->at))
-            check->at += 8;
+        check->at +=
+            kms_json_plain_len((struct kms_str){check->at, (size_t)(check->end - check->at)});
         if (check->at == check->end)
             return false;
         unsigned char c = (unsigned char)*check->at++;

@@ -4,12 +4,27 @@
 
 #include <inttypes.h>
 
-static void put_text(struct kms_buf *out, struct kms_str text)
+static void put_escape(struct kms_buf *out, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
-    if (!kms_encodable(text, out))
-        return;
-    kms_buf_append_u8(out, '"');
+    char escape[6] = {'\\', (char)c, '0', '0', hex[c >> 4], hex[c & 15]};
+    size_t len = 2;
+    if (c == '\n') {
+        escape[1] = 'n';
+    } else if (c == '\r') {
+        escape[1] = 'r';
+    } else if (c == '\t') {
+        escape[1] = 't';
+    } else if (c < 0x20) {
+        escape[1] = 'u';
+        len = sizeof(escape);
+    }
+    kms_buf_append(out, escape, len);
+}
+
+/* Letters beyond ASCII stay as they are. */
+static void put_odd(struct kms_buf *out, struct kms_str text)
+{
     size_t run = 0;
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];
@@ -17,21 +32,27 @@ static void put_text(struct kms_buf *out, struct kms_str text)
             continue;
         kms_buf_append(out, text.data + run, i - run);
         run = i + 1;
-        char escape[6] = {'\\', (char)c, '0', '0', hex[c >> 4], hex[c & 15]};
-        size_t len = 2;
-        if (c == '\n') {
-            escape[1] = 'n';
-        } else if (c == '\r') {
-            escape[1] = 'r';
-        } else if (c == '\t') {
-            escape[1] = 't';
-        } else if (c < 0x20) {
-            escape[1] = 'u';
-            len = sizeof(escape);
-        }
-        kms_buf_append(out, escape, len);
+        put_escape(out, c);
     }
     kms_buf_append(out, text.data + run, text.len - run);
+}
+
+static void put_text(struct kms_buf *out, struct kms_str text)
+{
+    size_t plain = kms_json_plain_len(text);
+    if (plain < text.len && !kms_encodable(text, out))
+        return;
+    uint8_t *at = kms_buf_extend(out, plain + 2);
+    if (at == NULL)
+        return;
+    at[0] = '"';
+    if (plain != 0)
+        memcpy(at + 1, text.data, plain);
+    at[plain + 1] = '"';
+    if (plain == text.len)
+        return;
+    kms_buf_truncate(out, out->len - 1);
+    put_odd(out, (struct kms_str){text.data + plain, text.len - plain});
     kms_buf_append_u8(out, '"');
 }
 

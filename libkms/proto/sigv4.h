@@ -97,8 +97,8 @@ extern const struct kms_sigv4_options kms_sigv4_defaults;
 KMS_MUST_USE enum kms_err kms_sigv4_canonical_request(const struct kms_http_view *request,
     struct kms_str signed_headers, const struct kms_sigv4_options *options, struct kms_buf *out);
 
-/* Appends the string to sign: algorithm, date-time ("20261123T011253Z"), scope, hashed request.
- * KMS_ERR_LIMIT, KMS_ERR_CRYPTO, KMS_ERR_NO_MEMORY; on failure the length of out is what it was. */
+/* Appends the string to sign: algorithm, date-time ("20261123T011253Z"), scope, hashed request (which may
+ * be in out). KMS_ERR_LIMIT, KMS_ERR_CRYPTO, KMS_ERR_NO_MEMORY; on failure the length of out is what it was. */
 KMS_MUST_USE enum kms_err kms_sigv4_string_to_sign(struct kms_str date_time, struct kms_str scope,
     struct kms_bytes canonical_request, struct kms_buf *out);
 

@@ -24,7 +24,7 @@ static bool same_name(struct kms_str a, struct kms_str b)
     if (a.len != b.len)
         return false;
     for (size_t i = 0; i < a.len; i++) {
-        if (lower(a.data[i]) != lower(b.data[i]))
+        if (a.data[i] != b.data[i] && lower(a.data[i]) != lower(b.data[i]))
             return false;
     }
     return true;
@@ -46,9 +46,10 @@ static struct kms_str next_piece(struct kms_str *left, char separator, bool *mor
 
 bool kms_sigv4_signs_header(struct kms_str signed_headers, const char *name)
 {
+    struct kms_str wanted = kms_str(name);
     bool more = true;
     while (more) {
-        if (same_name(next_piece(&signed_headers, ';', &more), kms_str(name)))
+        if (same_name(next_piece(&signed_headers, ';', &more), wanted))
             return true;
     }
     return false;
