@@ -6,18 +6,23 @@
 
 #include <stdlib.h>
 
-enum { RECORD_SIZE = KMSD_KDF_KEY_SIZE + KMSD_RECORD_OVERHEAD };
+enum {
+    RECORD_SIZE = KMSD_KDF_KEY_SIZE + KMSD_RECORD_OVERHEAD,
+    WAYS = 4,
+    SETS = KMSD_RECALL_PLACES / WAYS,
+};
 
 struct entry {
+    uint8_t id[KMSD_MATERIAL_ID_SIZE];
     size_t name_len; /* 0: nothing is kept here */
     char name[KMSD_RECALL_NAME_MAX];
-    uint8_t id[KMSD_MATERIAL_ID_SIZE];
     uint8_t record[RECORD_SIZE];
 };
 
 struct kmsd_recall {
     struct kms_secret *plaintexts; /* KMSD_KDF_KEY_SIZE bytes for each place */
     size_t kept;
+    uint8_t next[SETS]; /* the way that is taken next */
     struct entry entries[KMSD_RECALL_PLACES];
 };
 
@@ -45,9 +50,14 @@ void kmsd_recall_free(struct kmsd_recall *recall)
 }
 
 /* Ids are random, so any of their bytes spreads them. */
-static size_t place_of(const struct kmsd_material *material)
+static size_t set_of(const struct kmsd_material *material)
 {
-    return material->id[0] % KMSD_RECALL_PLACES;
+    return ((size_t)material->id[0] << 8 | material->id[1]) % SETS;
+}
+
+static uint8_t *plaintext_at(const struct kmsd_recall *recall, size_t place)
+{
+    return kms_secret_data(recall->plaintexts) + place * KMSD_KDF_KEY_SIZE;
 }
 
 static bool can_be_kept(const struct kmsd_material *material)
@@ -56,34 +66,42 @@ static bool can_be_kept(const struct kmsd_material *material)
            material->wrapped.len == RECORD_SIZE;
 }
 
+static bool is_of(const struct entry *entry, const struct kmsd_material *material)
+{
+    return memcmp(entry->id, material->id, sizeof(entry->id)) == 0 &&
+           entry->name_len == material->key_arn.len &&
+           memcmp(entry->record, material->wrapped.data, RECORD_SIZE) == 0 &&
+           memcmp(entry->name, material->key_arn.data, entry->name_len) == 0;
+}
+
 const uint8_t *kmsd_recall_find(
     const struct kmsd_recall *recall, const struct kmsd_material *material)
 {
-    size_t place = place_of(material);
-    const struct entry *entry = &recall->entries[place];
-    bool is_same = can_be_kept(material) && entry->name_len == material->key_arn.len &&
-                   memcmp(entry->id, material->id, sizeof(entry->id)) == 0 &&
-                   memcmp(entry->record, material->wrapped.data, RECORD_SIZE) == 0 &&
-                   memcmp(entry->name, material->key_arn.data, entry->name_len) == 0;
-    return is_same
-               ? (const uint8_t *)kms_secret_data(recall->plaintexts) + place * KMSD_KDF_KEY_SIZE
-               : NULL;
+    size_t first = set_of(material) * WAYS;
+    if (!can_be_kept(material))
+        return NULL;
+    for (size_t place = first; place < first + WAYS; place++) {
+        if (is_of(&recall->entries[place], material))
+            return plaintext_at(recall, place);
+    }
+    return NULL;
 }
 
 void kmsd_recall_keep(
     struct kmsd_recall *recall, const struct kmsd_material *material, const uint8_t *plaintext)
 {
-    size_t place = place_of(material);
-    struct entry *entry = &recall->entries[place];
+    size_t set = set_of(material);
     if (!can_be_kept(material))
         return;
+    size_t place = set * WAYS + recall->next[set];
+    struct entry *entry = &recall->entries[place];
+    recall->next[set] = (uint8_t)((recall->next[set] + 1) % WAYS);
     recall->kept += entry->name_len == 0;
     entry->name_len = material->key_arn.len;
     memcpy(entry->name, material->key_arn.data, entry->name_len);
     memcpy(entry->id, material->id, sizeof(entry->id));
     memcpy(entry->record, material->wrapped.data, RECORD_SIZE);
-    memcpy((uint8_t *)kms_secret_data(recall->plaintexts) + place * KMSD_KDF_KEY_SIZE, plaintext,
-        KMSD_KDF_KEY_SIZE);
+    memcpy(plaintext_at(recall, place), plaintext, KMSD_KDF_KEY_SIZE);
 }
 
 void kmsd_recall_clear(struct kmsd_recall *recall)

@@ -1,6 +1,7 @@
 /*
  * The symmetric material that a workspace opened last, kept open: opening it anew costs a third of
- * an encryption. Bounded: each entry has one place, which the next one to fall on it takes.
+ * an encryption. Bounded: entries have four places for each hash; a new one takes the place of the
+ * one that came in longest ago.
  *
  * An entry is found by all that vouches for it: the material's id, its record byte by byte and the
  * key's name, which the record is bound to. So who asks with another name or record does not find
@@ -13,7 +14,7 @@
 
 #include "kmsd/crypto/custody.h"
 
-#define KMSD_RECALL_PLACES   64
+#define KMSD_RECALL_PLACES   4096
 #define KMSD_RECALL_NAME_MAX 160 /* keys with longer ARNs are not kept */
 
 struct kmsd_recall;

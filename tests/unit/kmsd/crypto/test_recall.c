@@ -55,20 +55,36 @@ static void only_the_same_material_is_found(void **state)
     kmsd_recall_free(NULL);
 }
 
-static void the_next_one_takes_the_place(void **state)
+static struct kmsd_material in_one_set(uint8_t number)
 {
+    struct kmsd_material material = material_of(7, 1);
+    material.id[KMSD_MATERIAL_ID_SIZE - 1] = number;
+    return material;
+}
+
+/* Four fit where hashes are the same; the fifth takes the place of the first. */
+static void the_next_one_takes_the_oldest_place(void **state)
+{
+    enum { WAYS = 4 };
     struct kmsd_recall *recall = NULL;
-    struct kmsd_material first = material_of(7, 1);
-    struct kmsd_material second = material_of(7, 2); /* falls on the same place */
-    struct kmsd_material third = material_of(8, 1);
+    struct kmsd_material elsewhere = material_of(8, 1);
     (void)state;
     assert_int_equal(kmsd_recall_new(&recall), KMS_OK);
-    kmsd_recall_keep(recall, &first, plaintext);
-    kmsd_recall_keep(recall, &third, plaintext);
-    kmsd_recall_keep(recall, &second, record);
-    assert_null(kmsd_recall_find(recall, &first));
-    assert_memory_equal(kmsd_recall_find(recall, &second), record, KMSD_KDF_KEY_SIZE);
-    assert_non_null(kmsd_recall_find(recall, &third));
+    kmsd_recall_keep(recall, &elsewhere, plaintext);
+    for (uint8_t i = 0; i <= WAYS; i++) {
+        struct kmsd_material material = in_one_set(i);
+        const uint8_t own[KMSD_KDF_KEY_SIZE] = {i};
+        kmsd_recall_keep(recall, &material, own);
+        for (uint8_t k = 0; k <= i; k++) {
+            struct kmsd_material before = in_one_set(k);
+            const uint8_t *found = kmsd_recall_find(recall, &before);
+            if (i == WAYS && k == 0)
+                assert_null(found);
+            else
+                assert_int_equal(found[0], k);
+        }
+    }
+    assert_non_null(kmsd_recall_find(recall, &elsewhere));
     kmsd_recall_free(recall);
 }
 
@@ -132,7 +148,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_same_material_is_found),
-        cmocka_unit_test(the_next_one_takes_the_place),
+        cmocka_unit_test(the_next_one_takes_the_oldest_place),
         cmocka_unit_test(long_names_are_not_kept),
         cmocka_unit_test(clearing_wipes),
         cmocka_unit_test(a_pool_forgets_in_all_its_workspaces),
