@@ -38,9 +38,8 @@ static enum kms_err synchronized(
     return err;
 }
 
-static void hex_of(const struct kmsd_key *key, char out[MATERIAL_HEX + 1])
+static void hex_of(const struct kmsd_key_material *material, char out[MATERIAL_HEX + 1])
 {
-    const struct kmsd_key_material *material = key == NULL ? NULL : kmsd_key_current_material(key);
     out[0] = '\0';
     if (material != NULL)
         kms_hex_encode(kms_bytes(material->id, KMSD_MATERIAL_ID_SIZE), out);
@@ -53,8 +52,8 @@ enum kms_err kmsd_audit_rotated(struct kmsd_audit *audit, struct kmsd_keys *keys
     char before[MATERIAL_HEX + 1];
     char after[MATERIAL_HEX + 1];
     const struct kmsd_key *now = kmsd_keys_find(keys, key->realm, key->id, INT64_MIN);
-    hex_of(key, before);
-    hex_of(now, after);
+    hex_of(kmsd_key_current_material(key), before);
+    hex_of(now == NULL ? NULL : kmsd_key_current_material(now), after);
     kmsd_key_release(now);
     (void)snprintf(details, sizeof(details),
         ",\"rotationType\":\"%s\",\"keyOrigin\":\"%s\",\"previousKeyMaterialId\":\"%s\","
@@ -64,6 +63,24 @@ enum kms_err kmsd_audit_rotated(struct kmsd_audit *audit, struct kmsd_keys *keys
     enum kms_err err = kmsd_audit_of_key(audit, "RotateKey", key, details, outcome);
     return err == KMS_OK && outcome == KMS_OK && key->multi_region ? synchronized(audit, keys, key)
                                                                    : err;
+}
+
+enum kms_err kmsd_audit_expired(
+    struct kmsd_audit *audit, const struct kmsd_key *key, int64_t now_ms, enum kms_err outcome)
+{
+    enum kms_err err = KMS_OK;
+    for (size_t i = 0; err == KMS_OK && i < key->material_count; i++) {
+        const struct kmsd_key_material *material = &key->materials[i];
+        char details[DETAILS_MAX] = "";
+        char hex[MATERIAL_HEX + 1];
+        if (!kmsd_material_has_expired(material, now_ms))
+            continue;
+        hex_of(material, hex);
+        if (key->spec == KMS_KEY_SPEC_SYMMETRIC_DEFAULT) /* only there materials have names */
+            (void)snprintf(details, sizeof(details), ",\"keyMaterialId\":\"%s\"", hex);
+        err = kmsd_audit_of_key(audit, "DeleteExpiredKeyMaterial", key, details, outcome);
+    }
+    return err;
 }
 
 enum kms_err kmsd_audit_consequences(struct kmsd_audit *audit, const struct kmsd_call *call)

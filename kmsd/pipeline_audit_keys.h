@@ -16,6 +16,10 @@ KMS_MUST_USE enum kms_err kmsd_audit_of_key(struct kmsd_audit *audit, const char
 KMS_MUST_USE enum kms_err kmsd_audit_rotated(struct kmsd_audit *audit, struct kmsd_keys *keys,
     const struct kmsd_key *key, enum kms_rotation_type type, enum kms_err outcome);
 
+/* DeleteExpiredKeyMaterial, one for each material whose time was over. key as it was before. */
+KMS_MUST_USE enum kms_err kmsd_audit_expired(
+    struct kmsd_audit *audit, const struct kmsd_key *key, int64_t now_ms, enum kms_err outcome);
+
 /* What a request that was done has brought about beside its own record: a rotation on demand, the
  * replication of a multi-Region key. */
 KMS_MUST_USE enum kms_err kmsd_audit_consequences(

@@ -30,10 +30,10 @@ struct kmsd_jobs {
 };
 
 static void report(struct kmsd_jobs *jobs, enum kmsd_jobs_event event, const struct kmsd_key *key,
-    enum kms_err err)
+    int64_t now_ms, enum kms_err err)
 {
     if (jobs->options.report != NULL)
-        jobs->options.report(jobs->options.context, event, key, err);
+        jobs->options.report(jobs->options.context, event, key, now_ms, err);
 }
 
 /* --- the hour --------------------------------------------------------------------------------- */
@@ -79,7 +79,7 @@ static bool look_at_clock(struct kmsd_jobs *jobs, int64_t now_ms)
     if (jobs->options.elapsed_ms == NULL)
         return false;
     if (kmsd_watch_see(&jobs->watch, now_ms, jobs->options.elapsed_ms()))
-        report(jobs, KMSD_JOBS_CLOCK_JUMPED, NULL, KMS_OK);
+        report(jobs, KMSD_JOBS_CLOCK_JUMPED, NULL, now_ms, KMS_OK);
     bool deletions_wait = kmsd_watch_deletions_wait(&jobs->watch);
     /* an hour in doubt is not noted, so that a restart does not take it for a good one */
     if (!deletions_wait && (now_ms - jobs->noted_ms > note_clock_ms || now_ms < jobs->noted_ms))
@@ -127,7 +127,7 @@ static enum kms_err do_due(
     }
     kmsd_keys_unlock(keys);
     if (due != KMSD_DUE_NOTHING)
-        report(jobs, event, key, err);
+        report(jobs, event, key, now_ms, err);
     return err;
 }
 
@@ -195,7 +195,7 @@ static void save_uses(struct kmsd_jobs *jobs)
     enum kms_err err = kmsd_keys_save_uses(jobs->options.keys);
     jobs->saved_ms = 0;
     if (err != KMS_OK)
-        report(jobs, KMSD_JOBS_USES_SAVED, NULL, err);
+        report(jobs, KMSD_JOBS_USES_SAVED, NULL, jobs->options.now_ms(), err);
 }
 
 static void *run(void *argument)
@@ -243,7 +243,7 @@ enum kms_err kmsd_jobs_start(const struct kmsd_jobs_options *options, struct kms
         jobs->noted_ms = read_seen(options->store);
         kmsd_watch_init(&jobs->watch, now_ms, options->elapsed_ms(), jobs->noted_ms);
         if (kmsd_watch_deletions_wait(&jobs->watch))
-            report(jobs, KMSD_JOBS_CLOCK_JUMPED, NULL, KMS_OK);
+            report(jobs, KMSD_JOBS_CLOCK_JUMPED, NULL, now_ms, KMS_OK);
     }
     enum kms_err err = kmsd_keys_track_uses(options->keys, now_ms);
     if (err != KMS_OK) {

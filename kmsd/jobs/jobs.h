@@ -23,9 +23,10 @@ enum kmsd_jobs_event {
     KMSD_JOBS_USES_SAVED,   /* of no key; told of when it failed alone */
 };
 
-/* Told of each job done (KMS_OK) or failed. key as it was before, NULL where it is about none. */
-typedef void kmsd_jobs_report(
-    void *context, enum kmsd_jobs_event event, const struct kmsd_key *key, enum kms_err err);
+/* Told of each job done (KMS_OK) or failed. key as it was before, NULL where it is about none; now_ms is
+ * the hour that it went by. */
+typedef void kmsd_jobs_report(void *context, enum kmsd_jobs_event event, const struct kmsd_key *key,
+    int64_t now_ms, enum kms_err err);
 
 struct kmsd_jobs_options {
     struct kmsd_keys *keys;

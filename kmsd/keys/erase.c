@@ -50,8 +50,7 @@ enum kms_err kmsd_keys_expire(struct kmsd_keys *keys, const struct kmsd_key *key
     bool needs_import = false;
     for (size_t i = 0; i < key->material_count; i++) {
         materials[i] = key->materials[i];
-        if (materials[i].expires_ms == 0 || materials[i].expires_ms > now_ms ||
-            materials[i].wrapped.len == 0)
+        if (!kmsd_material_has_expired(&materials[i], now_ms))
             continue;
         materials[i].wrapped = kms_bytes("", 0);
         materials[i].import_state = KMS_IMPORT_STATE_PENDING_IMPORT;

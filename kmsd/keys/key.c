@@ -239,6 +239,12 @@ bool kmsd_material_is_permanent(const struct kmsd_key_material *material)
            material->state == KMS_KEY_MATERIAL_STATE_NON_CURRENT;
 }
 
+bool kmsd_material_has_expired(const struct kmsd_key_material *material, int64_t now_ms)
+{
+    return material->expires_ms != 0 && material->expires_ms <= now_ms &&
+           material->wrapped.len != 0;
+}
+
 const struct kmsd_key_material *kmsd_key_waiting_material(const struct kmsd_key *key)
 {
     for (size_t i = 0; i < key->material_count; i++) {

@@ -158,6 +158,9 @@ bool kmsd_key_has_pending_material(const struct kmsd_key *key, int64_t now_ms);
  * rotation and may yet be taken away. */
 bool kmsd_material_is_permanent(const struct kmsd_key_material *material);
 
+/* Imported material that is here and whose time is over: kmsd_keys_expire destroys it. */
+bool kmsd_material_has_expired(const struct kmsd_key_material *material, int64_t now_ms);
+
 /* Imported material that waits for a rotation, here or in other regions first, its bytes here or not;
  * or NULL. There is at most one. */
 const struct kmsd_key_material *kmsd_key_waiting_material(const struct kmsd_key *key);

@@ -128,8 +128,8 @@ static void announce(const struct kmsd_service *service, const struct kmsd_http 
 
 /* --- jobs ------------------------------------------------------------------------------------- */
 
-static void log_job(
-    void *context, enum kmsd_jobs_event event, const struct kmsd_key *key, enum kms_err err)
+static void log_job(void *context, enum kmsd_jobs_event event, const struct kmsd_key *key,
+    int64_t now_ms, enum kms_err err)
 {
     static const char *const done[] = {
         [KMSD_JOBS_DELETED] = "deleted, its material destroyed",
@@ -141,7 +141,7 @@ static void log_job(
         [KMSD_JOBS_EXPIRED] = "destroying expired material failed",
         [KMSD_JOBS_ROTATED] = "rotating its material failed",
     };
-    kmsd_service_audit_job(context, event, key, err);
+    kmsd_service_audit_job(context, event, key, now_ms, err);
     if (event == KMSD_JOBS_USES_SAVED)
         kmsd_log(KMSD_LOG_ERROR, "saving the last uses of keys failed, to be tried again: %s",
             kms_err_text(err));

@@ -140,7 +140,7 @@ void kmsd_service_audit_close(struct kmsd_audit *audit)
 
 /* What kmsd does by itself is in the trail as the live service's is in CloudTrail. */
 void kmsd_service_audit_job(const struct kmsd_service_audited *audited, enum kmsd_jobs_event event,
-    const struct kmsd_key *key, enum kms_err err)
+    const struct kmsd_key *key, int64_t now_ms, enum kms_err err)
 {
     enum kms_err recorded = KMS_OK;
     if (key == NULL)
@@ -148,9 +148,10 @@ void kmsd_service_audit_job(const struct kmsd_service_audited *audited, enum kms
     if (event == KMSD_JOBS_ROTATED)
         recorded = kmsd_audit_rotated(
             audited->audit, audited->keys, key, KMS_ROTATION_TYPE_AUTOMATIC, err);
+    else if (event == KMSD_JOBS_EXPIRED)
+        recorded = kmsd_audit_expired(audited->audit, key, now_ms, err);
     else
-        recorded = kmsd_audit_of_key(audited->audit,
-            event == KMSD_JOBS_DELETED ? "DeleteKey" : "DeleteExpiredKeyMaterial", key, NULL, err);
+        recorded = kmsd_audit_of_key(audited->audit, "DeleteKey", key, NULL, err);
     if (recorded != KMS_OK)
         kmsd_log(KMSD_LOG_ERROR, "writing the audit trail: %s", kms_err_text(recorded));
 }

@@ -22,6 +22,6 @@ struct kmsd_service_audited {
 
 /* Records a job, as kmsd_jobs_report is told of it. */
 void kmsd_service_audit_job(const struct kmsd_service_audited *audited, enum kmsd_jobs_event event,
-    const struct kmsd_key *key, enum kms_err err);
+    const struct kmsd_key *key, int64_t now_ms, enum kms_err err);
 
 #endif

@@ -18,10 +18,10 @@ from botocore import UNSIGNED  # noqa: E402
 from botocore.config import Config  # noqa: E402
 from botocore.credentials import Credentials  # noqa: E402
 from botocore.exceptions import ClientError  # noqa: E402
-from cryptography.hazmat.primitives import hashes  # noqa: E402
+from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: E402
 from daemon import ACCOUNT, REGION, Daemon, kmsd  # noqa: E402
-from kms import Kms  # noqa: E402
+from kms import Kms, b64  # noqa: E402
 from tap import check, finish  # noqa: E402
 from wire import send, sign  # noqa: E402
 
@@ -362,6 +362,66 @@ def restarted(key):
         assert [r["Record"] for r in rows] == everything[-3:]
 
 
+def expiry(url):
+    """Imported material that expires by that clock: one record for each, in the trail and by look-up."""
+    home, away = Kms(url, REGION), Kms(url, "us-west-2")
+    began = admin("time", "show")["NowMs"] / 1000
+    materials = os.urandom(32), os.urandom(32)
+
+    def bring(kms, key, material, days, **more):
+        given = kms.call("GetParametersForImport", KeyId=key["Arn"], WrappingAlgorithm="RSAES_OAEP_SHA_256", WrappingKeySpec="RSA_2048")
+        public = serialization.load_der_public_key(base64.b64decode(given["PublicKey"]))
+        wrapped = public.encrypt(material, padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None))
+        return kms.call("ImportKeyMaterial", KeyId=key["Arn"], ImportToken=given["ImportToken"], EncryptedKeyMaterial=b64(wrapped),
+                        ExpirationModel="KEY_MATERIAL_EXPIRES", ValidTo=began + days * 86400, **more).get("KeyMaterialId")
+
+    def look_up(key, name, value):
+        cloudtrail = boto3.client("cloudtrail", endpoint_url=url, region_name=key["Arn"].split(":")[3],
+                                  aws_access_key_id="test", aws_secret_access_key="test")
+        events = cloudtrail.lookup_events(LookupAttributes=[{"AttributeKey": name, "AttributeValue": value}])["Events"]
+        return [event for event in reversed(events) if event["EventName"] == "DeleteExpiredKeyMaterial"]
+
+    def told(key):
+        """What the records of a key's expiries tell of the material, the oldest first."""
+        _, _, _, region, account, _ = key["Arn"].split(":")
+        events = look_up(key, "ResourceName", key["Arn"])  # which puts all records into the file
+        records = [r for r in export("--operation", "DeleteExpiredKeyMaterial") if r["resources"][0]["ARN"] == key["Arn"]]
+        assert events == look_up(key, "EventName", "DeleteExpiredKeyMaterial")
+        assert [json.loads(event["CloudTrailEvent"]) for event in events] == records, (events, records)
+        for event, record in zip(events, records):
+            assert event["EventId"] == record["eventID"] and event["EventSource"] == "kms.amazonaws.com", event
+            assert event["ReadOnly"] == "false" and "AccessKeyId" not in event, event
+            assert event["Resources"] == [{"ResourceType": "AWS::KMS::Key", "ResourceName": key["Arn"]}], event
+            assert {k: v for k, v in record.items() if k not in ("eventID", "eventTime", "serviceEventDetails", "trail")} == {
+                "eventVersion": "1.11", "userIdentity": {"accountId": account, "invokedBy": "AWS Internal"},
+                "eventSource": "kms.amazonaws.com", "eventName": "DeleteExpiredKeyMaterial", "awsRegion": region,
+                "sourceIPAddress": "AWS Internal", "userAgent": "AWS Internal", "requestParameters": None, "responseElements": None,
+                "readOnly": False, "resources": [{"accountId": account, "type": "AWS::KMS::Key", "ARN": key["Arn"]}],
+                "eventType": "AwsServiceEvent", "managementEvent": True, "recipientAccountId": account,
+                "eventCategory": "Management"}, record
+            assert record["serviceEventDetails"].pop("keyId") == key["KeyId"], record
+        return [record["serviceEventDetails"] for record in records]
+
+    key = home.call("CreateKey", Origin="EXTERNAL")["KeyMetadata"]
+    mac = away.call("CreateKey", Origin="EXTERNAL", KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]
+    first = {"keyMaterialId": bring(home, key, materials[0], 2)}
+    second = {"keyMaterialId": bring(home, key, materials[1], 3, ImportType="NEW_KEY_MATERIAL")}
+    bring(away, mac, materials[0], 2)
+    with check("expiry of the one material of a key, and not of the other"):
+        assert told(key) == [] and told(mac) == []
+        admin("time", "advance", "days:=2")
+        assert told(key) == [first]
+        admin("time", "advance", "days:=1")
+        assert told(key) == [first, second]
+    with check("expiry of material that has no id, in its key's region"):
+        assert told(mac) == [{}]
+    with check("expiry of two materials at once, which had expired before"):
+        for material in materials:
+            bring(home, key, material, 5)
+        admin("time", "advance", "days:=2")
+        assert told(key) == [first, second, first, second]
+
+
 def over_time():
     """Deletion, expiry and rotation, by a clock that is moved."""
     global SOCKET, TRAIL
@@ -399,6 +459,7 @@ def over_time():
     kms.enable_key_rotation(KeyId=turning)
     admin("time", "advance", "days:=8")
     admin("time", "advance", "days:=400")
+    expiry(dev.url)
     dev.stop()
     with check("deletion and rotation when their time has come"):
         own = [(r["eventName"], r["serviceEventDetails"]) for r in export() if "keyId" in r.get("serviceEventDetails", {})]

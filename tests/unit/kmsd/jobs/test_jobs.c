@@ -41,10 +41,11 @@ static struct {
     size_t failed[5];
 } seen;
 
-static void count(
-    void *context, enum kmsd_jobs_event event, const struct kmsd_key *key, enum kms_err err)
+static void count(void *context, enum kmsd_jobs_event event, const struct kmsd_key *key,
+    int64_t now_ms, enum kms_err err)
 {
     (void)context;
+    assert_int_equal(now_ms, rig_now_ms);
     assert_int_equal(key == NULL, event >= KMSD_JOBS_CLOCK_JUMPED);
     *(err == KMS_OK ? &seen.done[event] : &seen.failed[event]) += 1;
 }
