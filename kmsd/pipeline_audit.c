@@ -263,10 +263,15 @@ static void name_subject(const struct kmsd_policy_subject *subject, struct kmsd_
     case KMSD_SUBJECT_FEDERATED_USER:
         out->who = KMSD_AUDIT_FEDERATED_USER;
         out->has_session = true;
-        out->issuer_type = kms_str("IAMUser");
         out->issuer_arn = subject->issuer_arn;
         out->issuer_account = subject->account;
         out->issuer_name = last_part(subject->issuer_arn);
+        if (out->issuer_name.data != NULL) {
+            out->issuer_type = kms_str("IAMUser");
+        } else {
+            out->issuer_type = kms_str("Root");
+            out->issuer_id = subject->account;
+        }
         break;
     case KMSD_SUBJECT_SERVICE:
         out->who = KMSD_AUDIT_AWS_SERVICE;
@@ -299,6 +304,8 @@ void kmsd_audit_identity_of(const struct kmsd_principal *principal, struct kmsd_
         out->source_identity = session->source_identity;
         if (session->provider.data != NULL)
             out->web_provider = session->provider;
+        if (out->issuer_type.data != NULL && out->issuer_id.data == NULL)
+            out->issuer_id = session->entity_id;
     }
 }
 

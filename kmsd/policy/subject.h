@@ -23,7 +23,8 @@ struct kmsd_policy_subject {
     struct kms_str arn;     /* root, user or session; what refusals print. Of a service its name. */
     struct kms_str issuer_arn;         /* of a role session the role's, of a federated user the
                                           user's (or root's) */
-    struct kms_str user_id;            /* "AIDA...", "AROA...:session", the account for root */
+    struct kms_str user_id;            /* "AIDA...", "AROA...:session", of a federated user
+                                          "ACCOUNT:name", the account for root */
     struct kms_str user_name;          /* of a user, without its path */
     struct kms_str service;            /* of a service: "dynamodb.us-east-1.amazonaws.com" */
     struct kms_str federated_provider; /* who vouched for a web identity or SAML session */
