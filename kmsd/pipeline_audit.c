@@ -276,6 +276,8 @@ static void name_subject(const struct kmsd_policy_subject *subject, struct kmsd_
     case KMSD_SUBJECT_SERVICE:
         out->who = KMSD_AUDIT_AWS_SERVICE;
         out->invoked_by = subject->service;
+        out->arn = kms_str(NULL);
+        out->account = kms_str(NULL);
         break;
     }
 }
@@ -475,6 +477,8 @@ static enum kms_err record(const struct kmsd_pipeline *pipeline,
         .tls_version = kms_str(exchange->tls_version),
         .tls_cipher = kms_str(exchange->tls_cipher),
     };
+    if (identity.who == KMSD_AUDIT_AWS_SERVICE && request.resource_count != 0)
+        request.account = resources[0].account; /* it has none of its own */
     if (op != NULL)
         request.event_name = kms_str(kms_operations[op->id].name);
     if (exchange->is_lookup) {

@@ -445,8 +445,9 @@ def over_time():
     arn = kms.create_key()["KeyMetadata"]["Arn"]
     with check("a service"):
         record = record_of(refusal(others["service"].encrypt, KeyId=arn, Plaintext=b"x"))
-        assert record["userIdentity"]["type"] == "AWSService", record["userIdentity"]
-        assert record["userIdentity"]["invokedBy"] == "backup.example.internal" and record["errorCode"] == "AccessDenied"
+        assert record["userIdentity"] == {"type": "AWSService", "accessKeyId": "AKIASERVICE",
+                                          "invokedBy": "backup.example.internal"}, record["userIdentity"]
+        assert record["errorCode"] == "AccessDenied" and record["recipientAccountId"] == arn.split(":")[4], record
     with check("another account, whose try the owner of the key sees"):
         record = record_of(refusal(others["account"].encrypt, KeyId=arn, Plaintext=b"x"))
         assert record["userIdentity"]["accountId"] == record["recipientAccountId"] == "444455556666"
