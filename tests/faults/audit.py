@@ -532,6 +532,34 @@ def system_log(parent):
         assert sum(r["eventName"] == "ListKeys" for r in export(os.path.join(data, "audit"))) == 181
 
 
+def long_records(parent):
+    """The system's log gets the longest records whole, each in one datagram, also those that exceed a socket's ordinary buffer."""
+    path = os.path.join(parent, "long-log")
+    data = os.path.join(parent, "data-long-log")
+    credentials = init_data_dir(data)
+    config = os.path.join(parent, "long-log.json")
+    with open(config, "w") as file:
+        json.dump({"audit": {"syslog": path}}, file)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.settimeout(20)
+        log.bind(path)
+        daemon = Daemon(["run", "--data-dir", data, "--config", config])
+        kms = client(daemon.url, credentials)
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        for count in range(1, 8):  # six times as much in JSON
+            kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={f"{i}" + "\x01" * 3000: "\x01" * 3000 for i in range(count)})
+        with check("the system's log gets long records whole"):
+            lines = []
+            while sum('"Encrypt"' in line for line in lines) < 7:
+                lines.append(log.recv(1 << 20).decode().partition(": ")[2])
+            assert daemon.stop() == 0
+            with open(os.path.join(data, "audit", "trail-0000000001.jsonl")) as file:
+                records = file.read().split("\n")[1:-1]
+            encrypts = [record for record in records if '"Encrypt"' in record]
+            assert [line for line in lines if '"Encrypt"' in line] == encrypts
+            assert 250000 < max(map(len, encrypts)), [len(record) for record in encrypts]
+
+
 def main():
     print(f"# seed {SEED}, {ROUNDS} rounds")
     with tempfile.TemporaryDirectory() as parent:
@@ -545,6 +573,7 @@ def main():
         full_disk(parent)
         webhook(parent)
         system_log(parent)
+        long_records(parent)
     finish()
 
 
