@@ -80,7 +80,6 @@ static bool take_in(struct kmsd_acceptor *acceptor, int listening)
             return false;
         int fd = accept4(listening, address, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
-            acceptor->is_short = false;
             give_away(options, fd, address, len);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             tell_shortage(acceptor, errno);
@@ -115,6 +114,8 @@ static void *accept_all(void *context)
             if (!had_room || acceptor->at[i].revents != 0)
                 has_room = take_in(acceptor, acceptor->at[i].fd);
         }
+        if (has_room) /* not just for one whose descriptor another has left */
+            acceptor->is_short = false;
     }
     return NULL;
 }
