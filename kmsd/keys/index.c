@@ -5,7 +5,10 @@
 
 /* --- vectors ---------------------------------------------------------------------------------- */
 
-enum { VECTOR_FIRST_CAPACITY = 16 };
+enum {
+    VECTOR_FIRST_CAPACITY = 32,
+    STRIDE = 32, /* from one sample to the next */
+};
 
 static enum kms_err reserve(struct kmsd_vector *vector)
 {
@@ -22,6 +25,10 @@ static enum kms_err reserve(struct kmsd_vector *vector)
     if (prefixes == NULL)
         return KMS_ERR_NO_MEMORY;
     vector->prefixes = prefixes;
+    uint64_t *samples = realloc(vector->samples, capacity / STRIDE * sizeof(*samples));
+    if (samples == NULL)
+        return KMS_ERR_NO_MEMORY;
+    vector->samples = samples;
     vector->capacity = capacity;
     return KMS_OK;
 }
@@ -30,6 +37,7 @@ static void release(struct kmsd_vector *vector)
 {
     free(vector->items);
     free(vector->prefixes);
+    free(vector->samples);
     *vector = (struct kmsd_vector){.items = NULL};
 }
 
@@ -42,6 +50,13 @@ static uint64_t prefix_of(struct kms_str text)
     return prefix;
 }
 
+/* After a change of the prefixes from there on. */
+static void sample(struct kmsd_vector *vector, size_t from)
+{
+    for (size_t i = (from + STRIDE - 1) / STRIDE; i * STRIDE < vector->count; i++)
+        vector->samples[i] = vector->prefixes[i * STRIDE];
+}
+
 /* by: what the vector is sorted by, of this item. */
 static void insert_at(struct kmsd_vector *vector, size_t at, const void *item, struct kms_str by)
 {
@@ -51,6 +66,7 @@ static void insert_at(struct kmsd_vector *vector, size_t at, const void *item, s
     vector->items[at] = (void *)item;
     vector->prefixes[at] = prefix_of(by);
     vector->count++;
+    sample(vector, at);
 }
 
 static void remove_at(struct kmsd_vector *vector, size_t at)
@@ -58,6 +74,7 @@ static void remove_at(struct kmsd_vector *vector, size_t at)
     size_t behind = --vector->count - at;
     memmove(&vector->items[at], &vector->items[at + 1], behind * sizeof(*vector->items));
     memmove(&vector->prefixes[at], &vector->prefixes[at + 1], behind * sizeof(*vector->prefixes));
+    sample(vector, at);
 }
 
 /* What is looked for: two texts, compared one after the other. */
@@ -68,17 +85,45 @@ struct probe {
 
 typedef int compare_with(const void *item, const struct probe *probe);
 
+/* How many of the sorted numbers are less. Without branches: which way it goes can't be foreseen. */
+static size_t count_less(const uint64_t *numbers, size_t count, uint64_t than)
+{
+    size_t low = 0;
+    while (count > 0) {
+        size_t half = count / 2;
+        bool is_less = numbers[low + half] < than;
+        low = is_less ? low + half + 1 : low;
+        count = is_less ? count - half - 1 : half;
+    }
+    return low;
+}
+
+/* How many of the prefixes are less: those of whole strides, then those of the one that is left in doubt. */
+static size_t count_less_prefixes(const struct kmsd_vector *vector, uint64_t than)
+{
+    size_t samples = (vector->count + STRIDE - 1) / STRIDE;
+    size_t less = count_less(vector->samples, samples, than);
+    if (less == 0)
+        return 0;
+    size_t low = (less - 1) * STRIDE;
+    size_t left = vector->count - low;
+    return low + count_less(vector->prefixes + low, left < STRIDE ? left : STRIDE, than);
+}
+
 /* Where the first item stands that is not less than the probe. */
 static size_t lower_bound(
     const struct kmsd_vector *vector, compare_with *compare, const struct probe *probe)
 {
-    size_t low = 0;
-    size_t high = vector->count;
     uint64_t prefix = prefix_of(probe->first);
+    size_t low = count_less_prefixes(vector, prefix);
+    if (low == vector->count || vector->prefixes[low] != prefix)
+        return low;
+    size_t high = low + 1; /* among those with the same prefix, which is nearly always one */
+    if (high < vector->count && vector->prefixes[high] == prefix)
+        high = prefix == UINT64_MAX ? vector->count : count_less_prefixes(vector, prefix + 1);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        uint64_t there = vector->prefixes[middle];
-        if (there < prefix || (there == prefix && compare(vector->items[middle], probe) < 0))
+        if (compare(vector->items[middle], probe) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -510,6 +555,7 @@ static void sort_by_target(struct kmsd_vector *targets)
         qsort(targets->items, targets->count, sizeof(*targets->items), compare_items_by_target);
     for (size_t i = 0; i < targets->count; i++)
         targets->prefixes[i] = prefix_of(((const struct kmsd_alias *)targets->items[i])->key_id);
+    sample(targets, 0);
 }
 
 /* The first of the sorted targets that leads to no key: both vectors are walked at once. */

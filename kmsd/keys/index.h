@@ -39,10 +39,12 @@ int kmsd_str_compare(struct kms_str a, struct kms_str b);
 /* --- the index (index.c) ---------------------------------------------------------------------- */
 
 /* A sorted vector of pointers. Beside it, in the same order, stand the first bytes of what its items are sorted
- * by, so that a search need not go to each item on its way. */
+ * by, so that a search need not go to each item on its way, and some of these beside them, few enough to stay
+ * in a processor's cache. */
 struct kmsd_vector {
     void **items;
     uint64_t *prefixes;
+    uint64_t *samples; /* every so many of the prefixes, the first to begin with */
     size_t count;
     size_t capacity;
 };

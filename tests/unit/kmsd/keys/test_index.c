@@ -155,6 +155,37 @@ static void test_empty_realm(void **state)
     assert_int_equal(aliases.count, 0);
 }
 
+/* Names of which many begin alike come and go in no order; after each, whoever should be there is. */
+static void test_many_come_and_go(void **state)
+{
+    enum { MANY = 400, PRIME = 7919 };
+    static const char *const beginnings[] = {"alias/a", "alias/ba", "alias/backup-", "alias/z"};
+    char many[MANY][32];
+    bool is_there[MANY] = {false};
+    (void)state;
+    for (size_t i = 0; i < MANY; i++)
+        (void)snprintf(many[i], sizeof(many[i]), "%s%03zu", beginnings[i % 4], i);
+    for (size_t turn = 0; turn < (size_t)3 * MANY; turn++) {
+        size_t i = turn * PRIME % MANY;
+        KMSD_KEY_AUTO key = kmsd_keys_find(bench.keys, here, kms_str(ids[i % KEYS]), NOW);
+        kmsd_keys_lock(bench.keys);
+        if (is_there[i]) {
+            assert_int_equal(kmsd_keys_delete_alias(bench.keys, here, kms_str(many[i])), KMS_OK);
+        } else {
+            assert_int_equal(kmsd_keys_put_alias(bench.keys, key, kms_str(many[i]), NOW), KMS_OK);
+        }
+        kmsd_keys_unlock(bench.keys);
+        is_there[i] = !is_there[i];
+        for (size_t k = turn % 7; k < MANY; k += turn + 1 == (size_t)3 * MANY ? 1 : 7) {
+            const struct kmsd_alias *alias =
+                kmsd_keys_find_alias(bench.keys, here, kms_str(many[k]), NOW);
+            assert_true((alias != NULL) == is_there[k]);
+            assert_true(alias == NULL || kms_str_is(alias->name, many[k]));
+            kmsd_alias_release(alias);
+        }
+    }
+}
+
 /* A page that does not fit its arena is an error, and lets go of what it held. */
 static void test_no_memory(void **state)
 {
@@ -183,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_pages_of_aliases),
         cmocka_unit_test(test_empty_realm),
         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_many_come_and_go),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
