@@ -42,7 +42,8 @@ void kmsd_acceptor_forget(
     kmsd_peers_leave(peers, address);
 }
 
-/* libmicrohttpd closes the socket, now or when its thread is done with it. */
+/* libmicrohttpd closes the socket, now or when its thread is done with it. One for which that thread then has
+ * no memory ends without a word (0.9.75), and stays counted. */
 static void give_away(
     const struct kmsd_acceptor_options *options, int fd, struct sockaddr *address, socklen_t len)
 {

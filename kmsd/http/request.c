@@ -279,7 +279,7 @@ static enum MHD_Result answer(struct kmsd_connection *connection)
     return MHD_YES;
 }
 
-/* It is answered now, or never: then, when the daemon stops, by a thread that has put off nothing. */
+/* It is answered now, or never; who ends it when the daemon stops may be a thread that has put off nothing. */
 static void end_putting_off(struct kmsd_request *request)
 {
     if (request->is_put_off && put_off.count > 0)
