@@ -232,8 +232,7 @@ void kmsd_custody_forget(struct kmsd_custody *custody, const uint8_t id[KMSD_MAT
     atomic_fetch_add(&custody->forgets, 1); /* before the caches: kmsd_material_may_be_kept */
     kmsd_key_cache_forget(&custody->private_keys, id);
     kmsd_key_cache_forget(&custody->public_keys, id);
-    kmsd_workspace_pool_forget(
-        &custody->pool); /* all of it, which is rarely asked for and soon opened again */
+    kmsd_workspace_pool_forget(&custody->pool, id);
 }
 
 /* --- public keys as bytes --------------------------------------------------------------------- */

@@ -50,9 +50,9 @@ void kmsd_recall_free(struct kmsd_recall *recall)
 }
 
 /* Ids are random, so any of their bytes spreads them. */
-static size_t set_of(const struct kmsd_material *material)
+static size_t set_of(const uint8_t id[KMSD_MATERIAL_ID_SIZE])
 {
-    return ((size_t)material->id[0] << 8 | material->id[1]) % SETS;
+    return ((size_t)id[0] << 8 | id[1]) % SETS;
 }
 
 static uint8_t *plaintext_at(const struct kmsd_recall *recall, size_t place)
@@ -77,7 +77,7 @@ static bool is_of(const struct entry *entry, const struct kmsd_material *materia
 const uint8_t *kmsd_recall_find(
     const struct kmsd_recall *recall, const struct kmsd_material *material)
 {
-    size_t first = set_of(material) * WAYS;
+    size_t first = set_of(material->id) * WAYS;
     if (!can_be_kept(material))
         return NULL;
     for (size_t place = first; place < first + WAYS; place++) {
@@ -90,7 +90,7 @@ const uint8_t *kmsd_recall_find(
 void kmsd_recall_keep(
     struct kmsd_recall *recall, const struct kmsd_material *material, const uint8_t *plaintext)
 {
-    size_t set = set_of(material);
+    size_t set = set_of(material->id);
     if (!can_be_kept(material))
         return;
     size_t place = set * WAYS + recall->next[set];
@@ -102,6 +102,19 @@ void kmsd_recall_keep(
     memcpy(entry->id, material->id, sizeof(entry->id));
     memcpy(entry->record, material->wrapped.data, RECORD_SIZE);
     memcpy(plaintext_at(recall, place), plaintext, KMSD_KDF_KEY_SIZE);
+}
+
+void kmsd_recall_forget(struct kmsd_recall *recall, const uint8_t id[KMSD_MATERIAL_ID_SIZE])
+{
+    size_t first = set_of(id) * WAYS;
+    for (size_t place = first; place < first + WAYS; place++) {
+        struct entry *entry = &recall->entries[place];
+        if (entry->name_len == 0 || memcmp(entry->id, id, sizeof(entry->id)) != 0)
+            continue;
+        kms_wipe(plaintext_at(recall, place), KMSD_KDF_KEY_SIZE);
+        kms_wipe(entry, sizeof(*entry));
+        recall->kept--;
+    }
 }
 
 void kmsd_recall_clear(struct kmsd_recall *recall)

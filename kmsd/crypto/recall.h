@@ -33,7 +33,10 @@ const uint8_t *kmsd_recall_find(
 void kmsd_recall_keep(
     struct kmsd_recall *recall, const struct kmsd_material *material, const uint8_t *plaintext);
 
-/* Wipes what is kept. */
+/* Wipes what is kept of that material. */
+void kmsd_recall_forget(struct kmsd_recall *recall, const uint8_t id[KMSD_MATERIAL_ID_SIZE]);
+
+/* Wipes all that is kept. */
 void kmsd_recall_clear(struct kmsd_recall *recall);
 
 #endif

@@ -94,24 +94,44 @@ enum kms_err kmsd_workspace_take(struct kmsd_workspace_pool *pool, struct kmsd_w
     return KMS_OK;
 }
 
+/* Forgets what was to be forgotten while the workspace was out: all it has, where that was too much to be
+ * noted. With the mutex held, which is let go of meanwhile. */
+static void catch_up(struct kmsd_workspace_pool *pool, struct kmsd_workspace *workspace)
+{
+    uint8_t ids[KMSD_FORGOTTEN_KEPT][KMSD_MATERIAL_ID_SIZE];
+    while (workspace->forgets != pool->forgets) {
+        uint64_t missed = pool->forgets - workspace->forgets;
+        memcpy(ids, pool->forgotten, sizeof(ids));
+        workspace->forgets = pool->forgets;
+        (void)pthread_mutex_unlock(&pool->mutex);
+        if (missed > KMSD_FORGOTTEN_KEPT)
+            kmsd_recall_clear(workspace->recall);
+        for (uint64_t i = 0; missed <= KMSD_FORGOTTEN_KEPT && i < missed; i++)
+            kmsd_recall_forget(
+                workspace->recall, ids[(workspace->forgets - 1 - i) % KMSD_FORGOTTEN_KEPT]);
+        (void)pthread_mutex_lock(&pool->mutex);
+    }
+}
+
 void kmsd_workspace_give(struct kmsd_workspace_pool *pool, struct kmsd_workspace *workspace)
 {
     kms_wipe(workspace->material_key, (size_t)2 * KMSD_AEAD_KEY_SIZE);
     if (workspace->aad.capacity > AAD_KEPT_MAX)
         kms_buf_clean_up(&workspace->aad);
     (void)pthread_mutex_lock(&pool->mutex);
-    if (workspace->forgets != pool->forgets)
-        kmsd_recall_clear(workspace->recall);
+    catch_up(pool, workspace);
     workspace->next = pool->idle;
     pool->idle = workspace;
     (void)pthread_mutex_unlock(&pool->mutex);
 }
 
-void kmsd_workspace_pool_forget(struct kmsd_workspace_pool *pool)
+void kmsd_workspace_pool_forget(
+    struct kmsd_workspace_pool *pool, const uint8_t id[KMSD_MATERIAL_ID_SIZE])
 {
     (void)pthread_mutex_lock(&pool->mutex);
+    memcpy(pool->forgotten[pool->forgets % KMSD_FORGOTTEN_KEPT], id, KMSD_MATERIAL_ID_SIZE);
     pool->forgets++;
     for (struct kmsd_workspace *at = pool->idle; at != NULL; at = at->next)
-        kmsd_recall_clear(at->recall);
+        kmsd_recall_forget(at->recall, id);
     (void)pthread_mutex_unlock(&pool->mutex);
 }

@@ -31,10 +31,13 @@ struct kmsd_workspace {
     struct kmsd_workspace *next;
 };
 
+#define KMSD_FORGOTTEN_KEPT 16
+
 struct kmsd_workspace_pool {
     pthread_mutex_t mutex;
     struct kmsd_workspace *idle;
     uint64_t forgets; /* calls of kmsd_workspace_pool_forget */
+    uint8_t forgotten[KMSD_FORGOTTEN_KEPT][KMSD_MATERIAL_ID_SIZE]; /* the last ones, in turn */
     EVP_CIPHER *aes_256_gcm;
     const uint8_t *wrapping_key; /* the custody's, KMSD_AEAD_KEY_SIZE bytes */
 };
@@ -50,8 +53,9 @@ KMS_MUST_USE enum kms_err kmsd_workspace_take(
 /* Wipes the keys and gives the workspace back. */
 void kmsd_workspace_give(struct kmsd_workspace_pool *pool, struct kmsd_workspace *workspace);
 
-/* Wipes the material that workspaces keep open: at once in those that nobody uses, else as they are
+/* Wipes that material, which workspaces may keep open: at once in those that nobody uses, else as they are
  * given back. */
-void kmsd_workspace_pool_forget(struct kmsd_workspace_pool *pool);
+void kmsd_workspace_pool_forget(
+    struct kmsd_workspace_pool *pool, const uint8_t id[KMSD_MATERIAL_ID_SIZE]);
 
 #endif

@@ -16,8 +16,12 @@ struct kms_secret {
     uint8_t bytes[];
 };
 
-/* Where more than this is in use the rest is libcrypto's, which fails without. */
-enum { SHARED_HEAP_MAX = 1 << 20 };
+enum {
+    SHARED_HEAP_MAX =
+        1 << 20, /* where more is in use the rest is libcrypto's, which fails without */
+    OWN_PAGES_FROM =
+        16384, /* tables, made once: the heap, which hands out powers of two, is for small secrets */
+};
 
 static struct kms_secret *map_pages(size_t size, size_t *mapped)
 {
@@ -39,9 +43,10 @@ enum kms_err kms_secret_new(size_t len, struct kms_secret **out)
     size_t size = sizeof(struct kms_secret) + len;
     size_t mapped = 0;
     struct kms_secret *secret = NULL;
-    if (CRYPTO_secure_malloc_initialized() && CRYPTO_secure_used() < SHARED_HEAP_MAX)
+    if (size < OWN_PAGES_FROM && CRYPTO_secure_malloc_initialized() &&
+        CRYPTO_secure_used() < SHARED_HEAP_MAX)
         secret = OPENSSL_secure_zalloc(size);
-    if (secret == NULL) /* no secure heap, or it is full enough */
+    if (secret == NULL) /* too large, no secure heap, or it is full enough */
         secret = map_pages(size, &mapped);
     if (secret == NULL)
         return KMS_ERR_NO_MEMORY;

@@ -120,11 +120,36 @@ static void clearing_wipes(void **state)
     kmsd_recall_free(recall);
 }
 
+static void one_is_forgotten_and_the_others_not(void **state)
+{
+    static const uint8_t zero[KMSD_KDF_KEY_SIZE] = {0};
+    struct kmsd_recall *recall = NULL;
+    struct kmsd_material first = in_one_set(1);
+    struct kmsd_material second = in_one_set(2);
+    struct kmsd_material never = in_one_set(3);
+    (void)state;
+    assert_int_equal(kmsd_recall_new(&recall), KMS_OK);
+    kmsd_recall_keep(recall, &first, plaintext);
+    kmsd_recall_keep(recall, &second, plaintext);
+    const uint8_t *at = kmsd_recall_find(recall, &first);
+    kmsd_recall_forget(recall, never.id);
+    assert_non_null(kmsd_recall_find(recall, &first));
+    kmsd_recall_forget(recall, first.id);
+    assert_memory_equal(at, zero, sizeof(zero));
+    assert_null(kmsd_recall_find(recall, &first));
+    assert_non_null(kmsd_recall_find(recall, &second));
+    kmsd_recall_clear(recall);
+    assert_null(kmsd_recall_find(recall, &second));
+    kmsd_recall_free(recall);
+}
+
+static const uint8_t wrapping_key[KMSD_AEAD_KEY_SIZE] = {9};
+
 /* Those in use forget when they are given back, the others at once. */
 static void a_pool_forgets_in_all_its_workspaces(void **state)
 {
-    static const uint8_t wrapping_key[KMSD_AEAD_KEY_SIZE] = {9};
     struct kmsd_material material = material_of(3, 1);
+    struct kmsd_material other = material_of(4, 1);
     struct kmsd_workspace_pool pool;
     struct kmsd_workspace *idle = NULL;
     struct kmsd_workspace *busy = NULL;
@@ -134,14 +159,46 @@ static void a_pool_forgets_in_all_its_workspaces(void **state)
     assert_int_equal(kmsd_workspace_take(&pool, &busy), KMS_OK);
     kmsd_recall_keep(idle->recall, &material, plaintext);
     kmsd_recall_keep(busy->recall, &material, plaintext);
+    kmsd_recall_keep(idle->recall, &other, plaintext);
+    kmsd_recall_keep(busy->recall, &other, plaintext);
     kmsd_workspace_give(&pool, idle);
     assert_non_null(kmsd_recall_find(idle->recall, &material));
-    kmsd_workspace_pool_forget(&pool);
+    kmsd_workspace_pool_forget(&pool, material.id);
     assert_null(kmsd_recall_find(idle->recall, &material));
+    assert_non_null(kmsd_recall_find(idle->recall, &other));
     assert_non_null(kmsd_recall_find(busy->recall, &material));
     kmsd_workspace_give(&pool, busy);
     assert_null(kmsd_recall_find(busy->recall, &material));
+    assert_non_null(kmsd_recall_find(busy->recall, &other));
     kmsd_workspace_pool_clean_up(&pool);
+}
+
+/* So many as are noted are forgotten one by one; when there were more, everything is. */
+static void who_was_out_for_long_forgets_all(void **state)
+{
+    for (uint8_t many = 1; many <= KMSD_FORGOTTEN_KEPT + 1; many++) {
+        struct kmsd_material other = material_of(0, 200);
+        struct kmsd_workspace_pool pool;
+        struct kmsd_workspace *busy = NULL;
+        (void)state;
+        assert_int_equal(kmsd_workspace_pool_init(&pool, wrapping_key), KMS_OK);
+        pool.forgets = 5; /* the ring has been gone round in part */
+        assert_int_equal(kmsd_workspace_take(&pool, &busy), KMS_OK);
+        kmsd_recall_keep(busy->recall, &other, plaintext);
+        for (uint8_t i = 0; i < many; i++) {
+            struct kmsd_material material = material_of(0, i);
+            kmsd_recall_keep(busy->recall, &material, plaintext);
+            kmsd_workspace_pool_forget(&pool, material.id);
+        }
+        kmsd_workspace_give(&pool, busy);
+        for (uint8_t i = 0; i < many; i++) {
+            struct kmsd_material material = material_of(0, i);
+            assert_null(kmsd_recall_find(busy->recall, &material));
+        }
+        assert_true(
+            (kmsd_recall_find(busy->recall, &other) != NULL) == (many <= KMSD_FORGOTTEN_KEPT));
+        kmsd_workspace_pool_clean_up(&pool);
+    }
 }
 
 int main(void)
@@ -151,7 +208,9 @@ int main(void)
         cmocka_unit_test(the_next_one_takes_the_oldest_place),
         cmocka_unit_test(long_names_are_not_kept),
         cmocka_unit_test(clearing_wipes),
+        cmocka_unit_test(one_is_forgotten_and_the_others_not),
         cmocka_unit_test(a_pool_forgets_in_all_its_workspaces),
+        cmocka_unit_test(who_was_out_for_long_forgets_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
