@@ -1,5 +1,7 @@
 #include "kmsd/http/acceptor.h"
 
+#include "libkms/base/clock.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -13,14 +15,16 @@
 
 enum {
     NAP_MS = 10, /* until it is looked again for room */
-    SERIES = 64, /* connections from one socket before the next has its turn */
+    SERIES = 64, /* connections before it is looked whether to stop */
 };
 
 struct kmsd_acceptor {
     struct kmsd_acceptor_options options;
     struct pollfd *at; /* the listening sockets, then what says to stop */
     int stopping;      /* eventfd(2) */
-    bool is_short;     /* of descriptors or memory, which was told */
+    size_t turn;       /* which socket's it is */
+    bool is_short;     /* of descriptors or memory */
+    int64_t told_ms;   /* when that was told last */
     pthread_t thread;
 };
 
@@ -57,37 +61,74 @@ static void give_away(
         kmsd_acceptor_forget(options->peers, network, address);
 }
 
+/* Not more often than so, however often it comes and goes. */
 static void tell_shortage(struct kmsd_acceptor *acceptor, int reason)
 {
     char text[128];
     char explanation[64];
-    if (!acceptor->is_short && acceptor->options.log != NULL) {
-        (void)snprintf(text, sizeof(text), "connections have to wait: %s",
-            strerror_r(reason, explanation, sizeof(explanation)));
-        acceptor->options.log(text);
-    }
+    int64_t now_ms = kms_clock_monotonic_ms();
+    bool is_news = !acceptor->is_short &&
+                   (acceptor->told_ms == 0 || now_ms - acceptor->told_ms >=
+                                                  (int64_t)acceptor->options.warn_again_s * 1000);
     acceptor->is_short = true;
+    if (!is_news || acceptor->options.warn == NULL)
+        return;
+    acceptor->told_ms = now_ms;
+    (void)snprintf(text, sizeof(text), "connections have to wait: %s",
+        strerror_r(reason, explanation, sizeof(explanation)));
+    acceptor->options.warn(text);
 }
 
-/* Takes in who waits there. False: nobody more can be taken in for now. */
-static bool take_in(struct kmsd_acceptor *acceptor, int listening)
+/* Whether accept(2) has failed for a reason of that one connection, which is gone. */
+static bool is_its_own_fault(int reason)
+{
+    static const int own[] = {EINTR, ECONNABORTED, EPROTO, EPERM, ENOPROTOOPT, EOPNOTSUPP, ENETDOWN,
+        ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET};
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        if (own[i] == reason)
+            return true;
+    }
+    return false;
+}
+
+enum taken {
+    TAKEN,
+    NOBODY,
+    NO_ROOM,
+};
+
+static enum taken take_one(struct kmsd_acceptor *acceptor, int listening)
 {
     const struct kmsd_acceptor_options *options = &acceptor->options;
-    for (int i = 0; i < SERIES; i++) {
-        struct sockaddr_in6 storage;
-        struct sockaddr *address = (struct sockaddr *)(void *)&storage;
-        socklen_t len = sizeof(storage);
-        if (kmsd_peers_are_full(options->peers))
-            return false;
-        int fd = accept4(listening, address, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd >= 0) {
-            give_away(options, fd, address, len);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            tell_shortage(acceptor, errno);
-            return false;
-        } else if (errno == EAGAIN) {
-            return true; /* that was the last; whatever else it is, is that connection's own fault */
-        }
+    struct sockaddr_in6 storage;
+    struct sockaddr *address = (struct sockaddr *)(void *)&storage;
+    socklen_t len = sizeof(storage);
+    if (kmsd_peers_are_full(options->peers))
+        return NO_ROOM;
+    int fd = accept4(listening, address, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        give_away(options, fd, address, len);
+    else if (errno == EAGAIN)
+        return NOBODY;
+    else if (!is_its_own_fault(errno)) {
+        tell_shortage(acceptor, errno);
+        return NO_ROOM;
+    }
+    return TAKEN;
+}
+
+/* Takes in who waits, one from each socket in turn: whoever keeps the one busy gets no more of what room there
+ * is. False: nobody more can be taken in for now. */
+static bool take_in(struct kmsd_acceptor *acceptor)
+{
+    size_t count = acceptor->options.listening_count;
+    size_t quiet = 0;
+    for (size_t i = 0; quiet < count && i < SERIES; i++) {
+        enum taken taken = take_one(acceptor, acceptor->at[acceptor->turn].fd);
+        if (taken == NO_ROOM)
+            return false; /* it is still his turn */
+        acceptor->turn = (acceptor->turn + 1) % count;
+        quiet = taken == NOBODY ? quiet + 1 : 0;
     }
     return true;
 }
@@ -109,12 +150,7 @@ static void *accept_all(void *context)
     struct kmsd_acceptor *acceptor = context;
     bool has_room = true;
     while (wait_for_somebody(acceptor, has_room)) {
-        bool had_room = has_room;
-        has_room = true;
-        for (size_t i = 0; has_room && i < acceptor->options.listening_count; i++) {
-            if (!had_room || acceptor->at[i].revents != 0)
-                has_room = take_in(acceptor, acceptor->at[i].fd);
-        }
+        has_room = take_in(acceptor);
         if (has_room) /* not just for one whose descriptor another has left */
             acceptor->is_short = false;
     }

@@ -26,8 +26,9 @@ struct kmsd_acceptor_options {
     size_t listening_count;
     struct kmsd_network *networks; /* outlive the acceptor */
     size_t network_count;
-    struct kmsd_peers *peers;      /* outlive the acceptor */
-    void (*log)(const char *text); /* NULL: nobody listens */
+    struct kmsd_peers *peers;       /* outlive the acceptor */
+    void (*warn)(const char *text); /* of a shortage; NULL: nobody listens */
+    unsigned warn_again_s;          /* not of the next one before so long */
 };
 
 /* KMS_ERR_NO_MEMORY, KMS_ERR_IO (no descriptor is left). */

@@ -197,7 +197,8 @@ void kmsd_connection_notify(void *cls, struct MHD_Connection *mhd, void **socket
     *socket_context = NULL;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    kmsd_acceptor_forget(network->http->peers, network, info->client_addr);
+    if (info != NULL)
+        kmsd_acceptor_forget(network->http->peers, network, info->client_addr);
 }
 
 struct kmsd_connection *kmsd_connection_of(struct MHD_Connection *mhd)

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DRAIN_POLL_MS = 2, GENERATOR_NICE = 10 };
+enum { DRAIN_POLL_MS = 2, GENERATOR_NICE = 10, WARN_AGAIN_S = 60 };
 
 /* Those that this process may run on. */
 static unsigned processor_count(void)
@@ -84,7 +84,8 @@ static enum kms_err start_networks(
     return err;
 }
 
-static enum kms_err start_acceptor(struct kmsd_http *http, struct kmsd_detail *detail)
+static enum kms_err start_acceptor(
+    struct kmsd_http *http, const struct kmsd_http_options *wanted, struct kmsd_detail *detail)
 {
     struct kmsd_acceptor_options options = {
         .listening = http->listening,
@@ -92,7 +93,8 @@ static enum kms_err start_acceptor(struct kmsd_http *http, struct kmsd_detail *d
         .networks = http->networks,
         .network_count = http->network_count,
         .peers = http->peers,
-        .log = http->log,
+        .warn = wanted->warn,
+        .warn_again_s = WARN_AGAIN_S,
     };
     enum kms_err err = kmsd_acceptor_start(&options, &http->acceptor);
     if (err != KMS_OK)
@@ -118,7 +120,7 @@ static enum kms_err start_parts(
     if (err == KMS_OK)
         err = start_networks(http, options, detail);
     if (err == KMS_OK)
-        err = start_acceptor(http, detail);
+        err = start_acceptor(http, options, detail);
     return err;
 }
 

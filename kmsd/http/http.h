@@ -47,7 +47,8 @@ struct kmsd_http_options {
     const char *tls_certificate; /* PEM: the chain; NULL: plain HTTP */
     const char *tls_key;         /* PEM */
     struct kmsd_http_limits limits;
-    void (*log)(const char *text); /* what libmicrohttpd has to say; NULL: nobody listens */
+    void (*log)(const char *text);  /* what libmicrohttpd has to say; NULL: nobody listens */
+    void (*warn)(const char *text); /* what an operator should know; NULL: nobody listens */
 
     /* Told of each answer whose cause is not KMS_OK, before it is sent. NULL: nobody listens. */
     void (*failed)(const struct kmsd_exchange *exchange);

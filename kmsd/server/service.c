@@ -45,6 +45,11 @@ static void log_transport(const char *text)
     kmsd_log(KMSD_LOG_DEBUG, "http: %s", text);
 }
 
+static void warn_of_transport(const char *text)
+{
+    kmsd_log(KMSD_LOG_WARNING, "%s", text);
+}
+
 static const char *name_of(const struct kmsd_exchange *exchange)
 {
     const char *action = kmsd_query_action(exchange->query);
@@ -104,6 +109,7 @@ static enum kms_err start_http(const struct kmsd_config *config,
         .address_count = config->listen_count,
         .limits = config->limits,
         .log = log_transport,
+        .warn = warn_of_transport,
         .failed = log_failure,
     };
     enum kms_err err = read_tls(config, &certificate, &key, &options, detail);

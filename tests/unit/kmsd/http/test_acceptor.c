@@ -134,7 +134,7 @@ static struct kmsd_acceptor_options options_of(struct house *house)
         .networks = house->networks,
         .network_count = NETWORKS,
         .peers = house->peers,
-        .log = hear,
+        .warn = hear,
     };
 }
 
@@ -340,29 +340,41 @@ static void nobody_is_miscounted_when_many_come_and_go(void **state)
 
 /* --- limits ----------------------------------------------------------------------------------- */
 
+static size_t who_is_answered(const int *fds, size_t count)
+{
+    struct pollfd at[16];
+    for (size_t i = 0; i < count; i++)
+        at[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    assert_true(poll(at, (nfds_t)count, PROMPTLY_MS) == 1);
+    for (size_t i = 0; i < count; i++) {
+        if (at[i].revents != 0)
+            return i;
+    }
+    return count;
+}
+
 static void who_is_one_too_many_waits_until_another_leaves(void **state)
 {
-    enum { ROOM = 4, CALLERS = 6 };
+    enum { ROOM = 4, CALLERS = 7, WAITING = CALLERS - ROOM };
     int fds[CALLERS];
     (void)state;
     struct house *house = open_house((struct house_options){.all = ROOM});
     open_and_ask_all(house, fds, CALLERS);
-    int at_the_other_door = caller_open(house->ports[1]);
-    caller_send(at_the_other_door, "who?");
     all_are_answered(fds, ROOM);
-    all_have_to_wait(fds + ROOM, CALLERS - ROOM);
-    all_have_to_wait(&at_the_other_door, 1);
-    (void)close(fds[0]);
-    (void)read_site(fds[ROOM]);
-    all_have_to_wait(fds + ROOM + 1, 1);
-    (void)close(fds[1]);
-    (void)read_site(fds[ROOM + 1]);
-    all_have_to_wait(&at_the_other_door, 1);
-    (void)close(fds[2]);
-    (void)read_site(at_the_other_door);
+    all_have_to_wait(fds + ROOM, WAITING);
+    for (size_t i = 0; i < WAITING; i++) {
+        int *waiting = fds + ROOM + i; /* those that have been let in are moved before it */
+        (void)close(fds[i]);
+        size_t next = who_is_answered(waiting, WAITING - i);
+        (void)read_site(waiting[next]);
+        int let_in = waiting[next];
+        waiting[next] = waiting[0];
+        waiting[0] = let_in;
+        if (i + 1 < WAITING)
+            all_have_to_wait(waiting + 1, WAITING - i - 1);
+    }
     assert_int_equal(atomic_load(&told), 0);
-    close_all(fds + 3, CALLERS - 3);
-    (void)close(at_the_other_door);
+    close_all(fds + WAITING, ROOM);
     close_house(house);
 }
 
@@ -554,7 +566,7 @@ static void a_shortage_need_not_be_told(void **state)
     struct house *house = open_house((struct house_options){.all = MANY});
     stop_accepting(house);
     struct kmsd_acceptor_options options = options_of(house);
-    options.log = NULL;
+    options.warn = NULL;
     assert_int_equal(kmsd_acceptor_start(&options, &house->acceptor), KMS_OK);
     int waiting = caller_socket(NULL);
     leave_descriptors(0);
@@ -566,6 +578,60 @@ static void a_shortage_need_not_be_told(void **state)
     (void)close(waiting);
     close_house(house);
     assert_int_equal(atomic_load(&told), 0);
+}
+
+static void a_shortage_is_not_told_again_at_once(void **state)
+{
+    enum { SHORTAGES = 3 };
+    int fds[SHORTAGES][2];
+    (void)state;
+    struct house *house = open_house((struct house_options){.all = MANY});
+    stop_accepting(house);
+    struct kmsd_acceptor_options options = options_of(house);
+    options.warn_again_s = 3600;
+    assert_int_equal(kmsd_acceptor_start(&options, &house->acceptor), KMS_OK);
+    for (size_t i = 0; i < SHORTAGES; i++) {
+        fds[i][0] = caller_socket(NULL);
+        leave_descriptors(0);
+        caller_connect(fds[i][0], house->ports[0]);
+        caller_send(fds[i][0], "who?");
+        all_have_to_wait(fds[i], 1);
+        restore_descriptors();
+        (void)read_site(fds[i][0]);
+        fds[i][1] = caller_open(house->ports[1]); /* once round with room */
+        (void)ask(fds[i][1]);
+    }
+    for (size_t i = 0; i < SHORTAGES; i++)
+        close_all(fds[i], 2);
+    close_house(house);
+    assert_int_equal(atomic_load(&told), 1);
+}
+
+/* Whoever crowds one door does not take all the room that there is from those at the other. */
+static void doors_have_their_turns(void **state)
+{
+    enum { EACH = 4, ALL = EACH * LISTENING };
+    int fds[ALL];
+    (void)state;
+    struct house *house = open_house((struct house_options){.all = 1});
+    int served = caller_open(house->ports[0]);
+    (void)ask(served);
+    for (size_t i = 0; i < ALL; i++) {
+        fds[i] = caller_socket(NULL);
+        caller_connect(fds[i], house->ports[i / EACH]);
+        caller_send(fds[i], "who?");
+    }
+    for (size_t turn = 1; turn <= ALL; turn++) {
+        (void)close(served);
+        size_t next = who_is_answered(fds, ALL);
+        assert_true(next < ALL);
+        assert_int_equal(next / EACH, turn % LISTENING);
+        (void)read_site(fds[next]);
+        served = fds[next];
+        fds[next] = -1;
+    }
+    (void)close(served);
+    close_house(house);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -665,6 +731,8 @@ int main(void)
             tells_a_shortage_of_descriptors_once_and_serves_all_in_the_end, restore_after_test),
         cmocka_unit_test_teardown(tells_the_next_shortage_too, restore_after_test),
         cmocka_unit_test_teardown(a_shortage_need_not_be_told, restore_after_test),
+        cmocka_unit_test_teardown(a_shortage_is_not_told_again_at_once, restore_after_test),
+        cmocka_unit_test(doors_have_their_turns),
         cmocka_unit_test(stops_while_idle),
         cmocka_unit_test(those_who_are_in_go_on_after_the_stop),
         cmocka_unit_test(stops_while_others_wait_for_room),
