@@ -68,8 +68,8 @@ enum kms_err kmsd_audit_rotated(struct kmsd_audit *audit, struct kmsd_keys *keys
 enum kms_err kmsd_audit_expired(
     struct kmsd_audit *audit, const struct kmsd_key *key, int64_t now_ms, enum kms_err outcome)
 {
-    enum kms_err err = KMS_OK;
-    for (size_t i = 0; err == KMS_OK && i < key->material_count; i++) {
+    enum kms_err first = KMS_OK;
+    for (size_t i = 0; i < key->material_count; i++) {
         const struct kmsd_key_material *material = &key->materials[i];
         char details[DETAILS_MAX] = "";
         char hex[MATERIAL_HEX + 1];
@@ -78,9 +78,11 @@ enum kms_err kmsd_audit_expired(
         hex_of(material, hex);
         if (key->spec == KMS_KEY_SPEC_SYMMETRIC_DEFAULT) /* only there materials have names */
             (void)snprintf(details, sizeof(details), ",\"keyMaterialId\":\"%s\"", hex);
-        err = kmsd_audit_of_key(audit, "DeleteExpiredKeyMaterial", key, details, outcome);
+        enum kms_err err =
+            kmsd_audit_of_key(audit, "DeleteExpiredKeyMaterial", key, details, outcome);
+        first = first == KMS_OK ? err : first;
     }
-    return err;
+    return first;
 }
 
 enum kms_err kmsd_audit_consequences(struct kmsd_audit *audit, const struct kmsd_call *call)

@@ -54,7 +54,7 @@ static inline size_t kms_octets_plain(const char *at)
     return hits == 0 ? sizeof(word) : (size_t)__builtin_ctzll(hits) / 8;
 }
 
-/* The same for all of a text: the number of octets before the first that needs an escape. */
+/* The same for all of a text: the number of octets before the first that is not plain. */
 size_t kms_json_plain_len(struct kms_str text);
 
 /* Well-formed UTF-8: no overlong forms, no surrogates, nothing past U+10FFFF. */
