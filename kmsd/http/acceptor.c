@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 enum {
-    NAP_MS = 10, /* until it is looked again for room */
-    SERIES = 64, /* connections before it is looked whether to stop */
+    NAP_MS = 10,     /* until it is looked again for room */
+    NUDGE_MS = 1000, /* between nudges of the network threads */
+    SERIES = 64,     /* connections before it is looked whether to stop */
 };
 
 struct kmsd_acceptor {
@@ -25,6 +26,7 @@ struct kmsd_acceptor {
     size_t turn;       /* which socket's it is */
     bool is_short;     /* of descriptors or memory */
     int64_t told_ms;   /* when that was told last */
+    int64_t nudged_ms;
     pthread_t thread;
 };
 
@@ -139,10 +141,20 @@ static bool wait_for_somebody(struct kmsd_acceptor *acceptor, bool has_room)
     size_t count = acceptor->options.listening_count;
     struct pollfd *stopping = &acceptor->at[count];
     if (has_room)
-        (void)poll(acceptor->at, (nfds_t)count + 1, -1);
+        (void)poll(acceptor->at, (nfds_t)count + 1, NUDGE_MS);
     else
         (void)poll(stopping, 1, NAP_MS);
     return stopping->revents == 0;
+}
+
+static void nudge_all(struct kmsd_acceptor *acceptor)
+{
+    int64_t now_ms = kms_clock_monotonic_ms();
+    if (now_ms - acceptor->nudged_ms < NUDGE_MS)
+        return;
+    acceptor->nudged_ms = now_ms;
+    for (size_t i = 0; i < acceptor->options.network_count; i++)
+        kmsd_network_nudge(&acceptor->options.networks[i]);
 }
 
 static void *accept_all(void *context)
@@ -151,6 +163,7 @@ static void *accept_all(void *context)
     bool has_room = true;
     while (wait_for_somebody(acceptor, has_room)) {
         has_room = take_in(acceptor);
+        nudge_all(acceptor);
         if (has_room) /* not just for one whose descriptor another has left */
             acceptor->is_short = false;
     }

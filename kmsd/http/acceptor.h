@@ -17,7 +17,17 @@ struct kmsd_network {
     struct kmsd_http *http;
     struct MHD_Daemon *daemon;
     atomic_uint connections;
+    int nudge; /* eventfd(2) */
 };
+
+/* network.c. Sets network->nudge up, beside what the thread waits for. KMS_ERR_IO. */
+KMS_MUST_USE enum kms_err kmsd_network_be_nudged(struct kmsd_network *network);
+
+/* Wakes the thread up, so that it looks again. */
+void kmsd_network_nudge(struct kmsd_network *network);
+
+/* Ends the thread, whose connections are closed. */
+void kmsd_network_stop(struct kmsd_network *network);
 
 struct kmsd_acceptor;
 

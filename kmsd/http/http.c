@@ -194,7 +194,7 @@ void kmsd_http_stop(struct kmsd_http *http, int64_t drain_ms)
             kmsd_workers_stop(http->lanes[lane]);
     }
     for (size_t i = 0; i < http->network_count; i++)
-        MHD_stop_daemon(http->networks[i].daemon);
+        kmsd_network_stop(&http->networks[i]);
     kmsd_connections_clean_up(&http->connections);
     for (size_t lane = 0; lane < KMSD_LANES; lane++)
         kmsd_workers_free(http->lanes[lane]);

@@ -2,6 +2,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* TLS 1.2 and 1.3, forward secrecy, authenticated ciphers of 128 bits and more. */
 #define TLS_PRIORITIES                                                                   \
@@ -76,9 +79,63 @@ enum kms_err kmsd_network_start(struct kmsd_network *network,
         MHD_OPTION_ARRAY, list.items,
         MHD_OPTION_END);
     /* clang-format on */
-    if (network->daemon != NULL)
-        return KMS_OK;
+    if (network->daemon != NULL) {
+        enum kms_err err = kmsd_network_be_nudged(network);
+        if (err == KMS_OK)
+            return KMS_OK;
+        kmsd_network_stop(network);
+        kmsd_detail_set(detail, "serving: %s", kms_err_text(err));
+        return err;
+    }
     kmsd_detail_set(detail, "serving: %s",
         http->last_log[0] != '\0' ? http->last_log : "libmicrohttpd gives no reason");
     return KMS_ERR_IO;
+}
+
+/* --- nudges ----------------------------------------------------------------------------------- */
+
+/*
+ * libmicrohttpd (0.9.75 to 1.0) takes 128 events at a time from epoll_wait(2). When it gets exactly as many, it
+ * asks for more before it looks at them, and waits for those as long as for the first: until some connection
+ * is idle for too long, if nobody else sends anything. So each thread is nudged now and then. It passes over
+ * events that point to nothing.
+ */
+enum { EVENTS_AT_ONCE = 128 };
+
+static int epoll_of(const struct kmsd_network *network)
+{
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(network->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    return info == NULL ? -1 : info->epoll_fd;
+}
+
+enum kms_err kmsd_network_be_nudged(struct kmsd_network *network)
+{
+    /* by its edge: the number that it counts to is never read */
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
+    network->nudge = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (network->nudge < 0 ||
+        epoll_ctl(epoll_of(network), EPOLL_CTL_ADD, network->nudge, &event) != 0)
+        return KMS_ERR_IO;
+    return KMS_OK;
+}
+
+void kmsd_network_nudge(struct kmsd_network *network)
+{
+    static const uint64_t one = 1;
+    if (atomic_load(&network->connections) < EVENTS_AT_ONCE)
+        return;
+    ssize_t written = write(network->nudge, &one, sizeof(one));
+    (void)written; /* else the next one does it */
+}
+
+void kmsd_network_stop(struct kmsd_network *network)
+{
+    if (network->nudge >= 0)
+        (void)epoll_ctl(epoll_of(network), EPOLL_CTL_DEL, network->nudge, NULL);
+    MHD_stop_daemon(network->daemon);
+    if (network->nudge >= 0)
+        (void)close(network->nudge);
+    network->daemon = NULL;
+    network->nudge = -1;
 }

@@ -355,6 +355,33 @@ def test_stopping():
     print(f"# answered before the end, of {CONNECTIONS * EACH}: {counts}")
 
 
+def test_exactly_so_many():
+    """libmicrohttpd takes 128 events at a time, and waits for more when there are exactly as many."""
+    site = Site(network_threads=1)
+    body = site.request("ListKeys", {})
+    for count in (127, 128, 129, 256):
+        connections = [site.connect() for _ in range(count)]
+        answers = [Answers(connection) for connection in connections]
+        for connection, own in zip(connections, answers):
+            connection.sendall(body)
+            assert own.next()[0] == 200
+        with check(f"{count} requests that arrive at the very same time are answered within seconds"):
+            time.sleep(0.2)  # its thread has nothing to do by then
+            site.daemon.process.send_signal(signal.SIGSTOP)
+            for connection in connections:
+                connection.settimeout(20)
+                connection.sendall(body)
+            time.sleep(0.2)
+            began = time.monotonic()
+            site.daemon.process.send_signal(signal.SIGCONT)
+            for own in answers:
+                assert own.next()[0] == 200
+            assert time.monotonic() - began < 10, time.monotonic() - began
+        for connection in connections:
+            connection.close()
+    assert site.daemon.stop() == 0, site.daemon.output()
+
+
 for threads in (1, 2):
     name = f"{threads} thread{'s' if threads > 1 else ''}"
     site = Site(network_threads=threads)
@@ -365,4 +392,5 @@ for threads in (1, 2):
         assert site.daemon.stop() == 0, site.daemon.output()
         assert time.monotonic() - began < 5, time.monotonic() - began
 test_stopping()
+test_exactly_so_many()
 finish()

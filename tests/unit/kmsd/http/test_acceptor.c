@@ -124,6 +124,7 @@ static void start_network(struct house *house, size_t i, unsigned limit)
         NULL, NULL, answer, &house->sites[i], MHD_OPTION_NOTIFY_CONNECTION, forget_closed,
         &house->sites[i], MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_END);
     assert_non_null(network->daemon);
+    assert_int_equal(kmsd_network_be_nudged(network), KMS_OK);
 }
 
 static struct kmsd_acceptor_options options_of(struct house *house)
@@ -171,7 +172,7 @@ static void close_house(struct house *house)
 {
     stop_accepting(house);
     for (size_t i = 0; i < NETWORKS; i++) {
-        MHD_stop_daemon(house->networks[i].daemon);
+        kmsd_network_stop(&house->networks[i]);
         assert_int_equal(connections_of(house, i), 0);
     }
     close_all(house->listening, LISTENING);
