@@ -99,10 +99,10 @@ def says_close(answer):
 
 
 class Case:
-    """A request and what its answer must be. closes: none is answered after it."""
+    """A request and what its answer must be. closes: none is answered after it. silent: nor need it be itself."""
 
-    def __init__(self, data, judge, closes=False):
-        self.data, self.judge, self.closes = data, judge, closes
+    def __init__(self, data, judge, closes=False, silent=False):
+        self.data, self.judge, self.closes, self.silent = data, judge, closes, silent
 
 
 seen_ids = set()
@@ -172,7 +172,7 @@ def malformed(site, which):
         lambda: Case(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", health),
         lambda: Case(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", fails("UnknownOperationException")),
         lambda: Case(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}", fails("SerializationException"), True),
-        lambda: Case(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 nonsense\r\n\r\n", nonsense, True),
+        lambda: Case(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 nonsense\r\n\r\n", nonsense, True, True),  # libmicrohttpd 1.0 just closes
     ][which % 9]()
 
 
@@ -189,6 +189,8 @@ def judge_all(connections, cases):
         answers = Answers(connection)
         for case in own:
             answer = answers.next()
+            if answer is None and case.silent:
+                break
             assert answer is not None, ("closed instead of answered", case.data[:300])
             case.judge(*answer)
             assert says_close(answer) == case.closes, answer
