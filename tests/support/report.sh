@@ -92,5 +92,5 @@ finish() {
     [ ${#FAILURES[@]} -eq 0 ] || printf 'failed: %s\n' "${FAILURES[@]}"
     printf '%d skipped, in %d s\n' "$SKIPPED" $(($(date +%s) - STARTED))
     printf '%d passed, %d failed\n' "$PASSED" "$FAILED"
-    [ "$FAILED" -eq 0 ]
+    [ "$FAILED" -eq 0 ] && [ $((PASSED + SKIPPED)) -ne 0 ] # nothing is no success
 }
