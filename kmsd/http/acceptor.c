@@ -84,7 +84,7 @@ static void tell_shortage(struct kmsd_acceptor *acceptor, int reason)
 /* Whether accept(2) has failed for a reason of that one connection, which is gone. */
 static bool is_its_own_fault(int reason)
 {
-    static const int own[] = {EINTR, ECONNABORTED, EPROTO, EPERM, ENOPROTOOPT, EOPNOTSUPP, ENETDOWN,
+    static const int own[] = {EINTR, ECONNABORTED, EPROTO, ENOPROTOOPT, EOPNOTSUPP, ENETDOWN,
         ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET};
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         if (own[i] == reason)

@@ -6,28 +6,10 @@
 #ifndef KMSD_HTTP_ACCEPTOR_H
 #define KMSD_HTTP_ACCEPTOR_H
 
+#include "kmsd/http/network.h"
 #include "kmsd/http/peers.h"
 
-#include <microhttpd.h>
-#include <stdatomic.h>
 #include <stddef.h>
-
-/* A thread that reads sockets and answers, and its share of the connections. */
-struct kmsd_network {
-    struct kmsd_http *http;
-    struct MHD_Daemon *daemon;
-    atomic_uint connections;
-    int nudge; /* eventfd(2) */
-};
-
-/* network.c. Sets network->nudge up, beside what the thread waits for. KMS_ERR_IO. */
-KMS_MUST_USE enum kms_err kmsd_network_be_nudged(struct kmsd_network *network);
-
-/* Wakes the thread up, so that it looks again. */
-void kmsd_network_nudge(struct kmsd_network *network);
-
-/* Ends the thread, whose connections are closed. */
-void kmsd_network_stop(struct kmsd_network *network);
 
 struct kmsd_acceptor;
 

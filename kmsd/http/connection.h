@@ -104,11 +104,6 @@ struct kmsd_http {
     char last_log[256];             /* what libmicrohttpd last had to say to it */
 };
 
-/* network.c. Starts a thread that serves the connections it is given; its http is set. KMS_ERR_IO:
- * libmicrohttpd refuses, as for a bad certificate; detail explains. */
-KMS_MUST_USE enum kms_err kmsd_network_start(struct kmsd_network *network,
-    const struct kmsd_http_options *options, struct kmsd_detail *detail);
-
 /* Starts the reaper. KMS_ERR_NO_MEMORY. */
 KMS_MUST_USE enum kms_err kmsd_connections_init(
     struct kmsd_connections *connections, const struct kmsd_http_limits *limits);

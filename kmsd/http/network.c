@@ -1,3 +1,5 @@
+#include "kmsd/http/network.h"
+
 #include "kmsd/http/connection.h"
 
 #include <stdio.h>
