@@ -534,31 +534,33 @@ static void tells_a_shortage_of_descriptors_once_and_serves_all_in_the_end(void 
     assert_string_equal(last_text, "connections have to wait: Too many open files");
 }
 
+/* One that comes before the acceptor has been round with room is the same shortage still, and not told: it is
+ * tried until it is another. */
 static void tells_the_next_shortage_too(void **state)
 {
-    enum { SHORTAGES = 3 };
-    int fds[SHORTAGES][1 + LISTENING];
+    enum { SHORTAGES = 3, ATTEMPTS = 60 };
+    int fds[ATTEMPTS][2];
+    size_t count = 0;
     (void)state;
     struct house *house = open_house((struct house_options){.all = MANY});
-    for (unsigned i = 0; i < SHORTAGES; i++) {
-        fds[i][0] = caller_socket(NULL);
+    for (; atomic_load(&told) < SHORTAGES && count < ATTEMPTS; count++) {
+        unsigned before = atomic_load(&told);
+        fds[count][0] = caller_socket(NULL);
         leave_descriptors(0);
-        caller_connect(fds[i][0], house->ports[0]);
-        caller_send(fds[i][0], "who?");
-        all_have_to_wait(fds[i], 1);
-        assert_int_equal(atomic_load(&told), i + 1);
+        caller_connect(fds[count][0], house->ports[0]);
+        caller_send(fds[count][0], "who?");
+        all_have_to_wait(fds[count], 1);
+        assert_in_range(atomic_load(&told), before, before + 1);
         restore_descriptors();
-        (void)read_site(fds[i][0]);
-        /* the doors are gone round from the first to the last: once they have been now */
-        for (size_t door = LISTENING; door-- > 0;) {
-            fds[i][1 + door] = caller_open(house->ports[door]);
-            (void)ask(fds[i][1 + door]);
-        }
+        (void)read_site(fds[count][0]);
+        fds[count][1] = caller_open(house->ports[1]);
+        (void)ask(fds[count][1]);
+        caller_nap();
     }
-    for (size_t i = 0; i < SHORTAGES; i++)
-        close_all(fds[i], 1 + LISTENING);
-    close_house(house);
     assert_int_equal(atomic_load(&told), SHORTAGES);
+    while (count-- > 0)
+        close_all(fds[count], 2);
+    close_house(house);
 }
 
 static void a_shortage_need_not_be_told(void **state)
