@@ -6,6 +6,7 @@
 #include "kmsd/ops/table.h"
 #include "kmsd/pipeline_audit.h"
 #include "kmsd/query/query.h"
+#include "libkms/base/encoding.h"
 #include "libkms/base/secret.h"
 
 #include <strings.h>
@@ -54,10 +55,10 @@ void kmsd_exchange_clean_up(struct kmsd_exchange *exchange)
 static struct kms_str header(const struct kms_http_view *http, const char *name, bool *twice)
 {
     struct kms_str value = {NULL, 0};
-    size_t len = strlen(name);
+    struct kms_str wanted = kms_str(name);
     for (size_t i = 0; i < http->header_count; i++) {
         const struct kms_header *at = &http->headers[i];
-        if (at->name.len != len || strncasecmp(at->name.data, name, len) != 0)
+        if (at->name.len != wanted.len || !kms_ascii_eq(at->name, wanted))
             continue;
         *twice = *twice || value.data != NULL;
         value = at->value;

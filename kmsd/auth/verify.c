@@ -3,11 +3,9 @@
 #include "libkms/base/clock.h"
 #include "libkms/base/encoding.h"
 #include "libkms/base/sha256.h"
+#include "libkms/base/thread_buf.h"
 
 #include <stdio.h>
-
-/* The canonical request and the string to sign. */
-enum { TEXT_MAX = 65536 + 256, TEXT_USUAL = 1024 };
 
 /* One request on its way through the checks. */
 struct verification {
@@ -29,17 +27,9 @@ struct verification {
 
 /* --- reading the request ---------------------------------------------------------------------- */
 
-static bool name_is(struct kms_str name, const char *lower_case)
+static inline bool name_is(struct kms_str name, const char *lower_case)
 {
-    size_t i = 0;
-    for (; i < name.len && lower_case[i] != '\0'; i++) {
-        char letter = name.data[i];
-        if (letter >= 'A' && letter <= 'Z')
-            letter = (char)(letter - 'A' + 'a');
-        if (letter != lower_case[i])
-            return false;
-    }
-    return i == name.len && lower_case[i] == '\0';
+    return kms_ascii_eq(name, kms_str(lower_case));
 }
 
 static bool is_amz(struct kms_str name)
@@ -250,9 +240,6 @@ static enum kms_err build_string_to_sign(const struct verification *v, struct km
 {
     struct kms_sigv4_options options = kms_sigv4_defaults;
     options.payload_hash = body_hash;
-    if (kms_buf_extend(out, TEXT_USUAL) == NULL) /* one allocation is enough for most */
-        return out->err;
-    out->len = 0;
     enum kms_err err =
         kms_sigv4_canonical_request(v->http, v->authorization.signed_headers, &options, out);
     size_t canonical_len = out->len;
@@ -269,11 +256,13 @@ static enum kms_err compare(const struct verification *v, struct kms_str body_ha
 {
     char signature[KMS_SIGV4_SIGNATURE_SIZE];
     struct kms_bytes string_to_sign;
-    KMS_BUF_AUTO text;
-    kms_buf_init(&text, TEXT_MAX);
-    enum kms_err err = build_string_to_sign(v, body_hash, &text, &string_to_sign);
+    struct kms_buf *text = kms_thread_buf(KMS_THREAD_BUF_SIGNED);
+    if (text == NULL)
+        return KMS_ERR_NO_MEMORY;
+    enum kms_err err = build_string_to_sign(v, body_hash, text, &string_to_sign);
     if (err == KMS_OK)
         err = kms_sigv4_signature(signing_key, string_to_sign, signature);
+    kms_thread_buf_done(text);
     switch (err) {
     case KMS_OK:
         return kms_sigv4_signature_matches(v->authorization.signature, signature)

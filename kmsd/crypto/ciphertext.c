@@ -28,15 +28,16 @@ static const uint8_t before_nonce[] = {
     0x3a, 0x00, 0x01, 0x00, 0x01, 0x50};       /* KMSD_COSE_NONCE: byte string of 16 */
 static const uint8_t before_sealed[] = {0xa0}; /* the unprotected header: map of 0 */
 
+/* Letters, digits, '-' and '_': a bit for each character of ASCII. */
+static const uint64_t allowed[2] = {UINT64_C(0x03ff200000000000), UINT64_C(0x07fffffe87fffffe)};
+
 bool kmsd_ciphertext_key_id_valid(struct kms_str key_id)
 {
     if (key_id.len < 1 || key_id.len > KMSD_KEY_ID_MAX)
         return false;
     for (size_t i = 0; i < key_id.len; i++) {
-        char c = key_id.data[i];
-        bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_';
-        if (!allowed)
+        unsigned char c = (unsigned char)key_id.data[i];
+        if (c > 0x7f || (allowed[c / 64] >> c % 64 & 1) == 0)
             return false;
     }
     return true;

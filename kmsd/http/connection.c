@@ -210,6 +210,6 @@ struct kmsd_connection *kmsd_connection_of(struct MHD_Connection *mhd)
 
 void kmsd_connection_enter(struct kmsd_connection *connection, enum kmsd_phase phase)
 {
-    atomic_store_explicit(&connection->since_ms, kms_clock_monotonic_ms(), memory_order_relaxed);
+    atomic_store_explicit(&connection->since_ms, kms_clock_tick_ms(), memory_order_relaxed);
     atomic_store_explicit(&connection->phase, phase, memory_order_release);
 }

@@ -28,6 +28,13 @@ void kms_buf_clean_up(struct kms_buf *buf);
 /* Forgets the contents and the sticky error, keeps (and wipes) the storage. */
 void kms_buf_reset(struct kms_buf *buf);
 
+/* The same without wiping, for what is no secret. */
+static inline void kms_buf_rewind(struct kms_buf *buf)
+{
+    buf->len = 0;
+    buf->err = KMS_OK;
+}
+
 void kms_buf_append(struct kms_buf *buf, const void *data, size_t len);
 void kms_buf_append_str(struct kms_buf *buf, struct kms_str text);
 void kms_buf_append_text(struct kms_buf *buf, const char *text);

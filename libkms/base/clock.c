@@ -23,7 +23,7 @@ struct date_time {
 static int64_t read_clock_ms(clockid_t id)
 {
     struct timespec now = {0};
-    (void)clock_gettime(id, &now); /* cannot fail for the two clocks that are read here */
+    (void)clock_gettime(id, &now); /* cannot fail for the clocks that are read here */
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
@@ -35,6 +35,11 @@ int64_t kms_clock_now_ms(void)
 int64_t kms_clock_monotonic_ms(void)
 {
     return read_clock_ms(CLOCK_MONOTONIC);
+}
+
+int64_t kms_clock_tick_ms(void)
+{
+    return read_clock_ms(CLOCK_MONOTONIC_COARSE);
 }
 
 /* Days since 1970-01-01 of a date in the proleptic Gregorian calendar. Years are counted from March

@@ -14,6 +14,9 @@ int64_t kms_clock_now_ms(void);
 /* Milliseconds since an arbitrary point; never steps back. */
 int64_t kms_clock_monotonic_ms(void);
 
+/* The same as it was at the kernel's last tick, some milliseconds ago: a glance at memory. */
+int64_t kms_clock_tick_ms(void);
+
 #define KMS_TIME_BASIC_SIZE   17 /* "20261123T011253Z" and a NUL */
 #define KMS_TIME_RFC3339_SIZE 25 /* "2026-11-23T01:12:53.123Z" and a NUL */
 

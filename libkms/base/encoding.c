@@ -8,15 +8,6 @@
 static const char base64_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-#define HEX_ROW(high)                                                                              \
-    high "0" high "1" high "2" high "3" high "4" high "5" high "6" high "7" high "8" high "9" high \
-         "a" high "b" high "c" high "d" high "e" high "f"
-
-/* Two digits for each octet. */
-static const char hex_pairs[] = HEX_ROW("0") HEX_ROW("1") HEX_ROW("2") HEX_ROW("3") HEX_ROW("4")
-    HEX_ROW("5") HEX_ROW("6") HEX_ROW("7") HEX_ROW("8") HEX_ROW("9") HEX_ROW("a") HEX_ROW("b")
-        HEX_ROW("c") HEX_ROW("d") HEX_ROW("e") HEX_ROW("f");
-
 /* Marks a letter of the alphabet, so that what is not listed (zero) is none. */
 enum { LETTER = 0x80 };
 
@@ -56,26 +47,67 @@ static const uint8_t hex_values[256] = {
     ['F'] = LETTER | 15,
 };
 
-/* Eight letters from the first six of eight octets. */
-static void encode_group_of_six(const uint8_t *in, char *out)
+static const uint64_t ones = UINT64_C(0x0101010101010101);
+
+/* Of eight octets below 128: one in each that is not below the limit. */
+static inline uint64_t not_below(uint64_t octets, uint64_t limit)
+{
+    return (octets + ones * (0x80 - limit)) >> 7 & ones;
+}
+
+static inline uint64_t load(const void *at)
 {
     uint64_t word;
-    char letters[8];
-    memcpy(&word, in, sizeof(word));
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(&word, at, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     word = __builtin_bswap64(word);
 #endif
-    for (size_t i = 0; i < sizeof(letters); i++)
-        letters[i] = base64_alphabet[word >> (58 - 6 * i) & 0x3f];
-    memcpy(out, letters, sizeof(letters));
+    return word;
+}
+
+/* The lowest octet comes first. */
+static inline void store(char *at, uint64_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    memcpy(at, &word, sizeof(word));
+}
+
+/* The eight groups of six bits in the first six of eight octets, the first one lowest. */
+static inline uint64_t spread_six(const uint8_t *in)
+{
+    uint64_t bits = __builtin_bswap64(load(in)) >> 16;
+    uint64_t groups = bits >> 24 | (bits & 0xffffff) << 32; /* four in each half */
+    groups = (groups >> 12 & UINT64_C(0x00000fff00000fff)) | (groups & UINT64_C(0x00000fff00000fff))
+                                                                 << 16;
+    return (groups >> 6 & UINT64_C(0x003f003f003f003f)) | (groups & UINT64_C(0x003f003f003f003f))
+                                                              << 8;
+}
+
+typedef int8_t letters_16 __attribute__((vector_size(16)));
+
+enum { TWELVE_READS = 14 }; /* octets, the last two to no purpose */
+
+/* Sixteen letters from twelve octets. */
+static void encode_twelve(const uint8_t *in, char *out)
+{
+    letters_16 letters;
+    store((char *)&letters, spread_six(in));
+    store((char *)&letters + 8, spread_six(in + 6));
+    /* from 'A' on, from 'a' on, from '0' on, '+', '/' */
+    letters += 'A' + ((letters > 25) & ('a' - 26 - 'A')) +
+               ((letters > 51) & ('0' - 52 - 'a' + 26)) + ((letters > 61) & ('+' - 62 - '0' + 52)) +
+               ((letters > 62) & ('/' - 63 - '+' + 62));
+    memcpy(out, &letters, sizeof(letters));
 }
 
 void kms_base64_encode(struct kms_bytes bytes, char *out)
 {
     const uint8_t *in = bytes.data;
     size_t left = bytes.len;
-    for (; left >= 8; left -= 6, in += 6, out += 8)
-        encode_group_of_six(in, out);
+    for (; left >= TWELVE_READS; left -= 12, in += 12, out += 16)
+        encode_twelve(in, out);
     for (; left >= 3; left -= 3, in += 3, out += 4) {
         uint32_t group = (uint32_t)in[0] << 16 | (uint32_t)in[1] << 8 | in[2];
         out[0] = base64_alphabet[group >> 18];
@@ -157,10 +189,31 @@ enum kms_err kms_base64_decode(struct kms_str text, uint8_t *out, size_t *len)
     return KMS_OK;
 }
 
+/* Two digits for each of four octets. */
+static void encode_four(const uint8_t *in, char *out)
+{
+    uint32_t word;
+    memcpy(&word, in, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap32(word);
+#endif
+    uint64_t halves = (uint64_t)word << 16 | word;
+    halves &= UINT64_C(0x0000ffff0000ffff);
+    halves = (halves << 8 | halves) & UINT64_C(0x00ff00ff00ff00ff);
+    uint64_t digits = (halves >> 4 | halves << 8) & ones * 0x0f;
+    store(out, digits + ones * '0' + not_below(digits, 10) * ('a' - 10 - '0'));
+}
+
 static void encode_hex(struct kms_bytes bytes, char *out)
 {
-    for (size_t i = 0; i < bytes.len; i++)
-        memcpy(out + 2 * i, hex_pairs + (size_t)2 * bytes.data[i], 2);
+    static const char digits[] = "0123456789abcdef";
+    size_t at = 0;
+    for (; bytes.len - at >= 4; at += 4)
+        encode_four(bytes.data + at, out + 2 * at);
+    for (; at < bytes.len; at++) {
+        out[2 * at] = digits[bytes.data[at] >> 4];
+        out[2 * at + 1] = digits[bytes.data[at] & 0x0f];
+    }
 }
 
 void kms_hex_encode(struct kms_bytes bytes, char *out)
@@ -191,15 +244,30 @@ enum kms_err kms_hex_decode(struct kms_str text, uint8_t *out)
     return KMS_OK;
 }
 
+typedef uint8_t octets_16 __attribute__((vector_size(16)));
+
+static bool are_plain(const char *at)
+{
+    octets_16 octets;
+    uint64_t hits[2];
+    memcpy(&octets, at, sizeof(octets));
+    __typeof__(octets < 0x20) found =
+        (octets < 0x20) | (octets > 0x7e) | (octets == '"') | (octets == '\\');
+    memcpy(hits, &found, sizeof(hits));
+    return (hits[0] | hits[1]) == 0;
+}
+
 size_t kms_json_plain_len(struct kms_str text)
 {
     size_t at = 0;
-    if (text.len >= 8) {
-        size_t plain = 8;
-        for (; at + 8 < text.len && plain == 8; at += plain)
-            plain = kms_octets_plain(text.data + at);
+    while (text.len - at >= sizeof(octets_16) && are_plain(text.data + at))
+        at += sizeof(octets_16);
+    for (; text.len - at >= 8; at += 8) {
+        size_t plain = kms_octets_plain(text.data + at);
         if (plain < 8)
-            return at;
+            return at + plain;
+    }
+    if (text.len >= 8 && at < text.len) {
         at = text.len - 8; /* some of these were looked at before */
         return at + kms_octets_plain(text.data + at);
     }
@@ -210,6 +278,45 @@ size_t kms_json_plain_len(struct kms_str text)
     }
     return at;
 }
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+static inline uint64_t lower(uint64_t octets)
+{
+    uint64_t low = octets & ones * 0x7f;
+    uint64_t is_upper = not_below(low, 'A') & ~not_below(low, 'Z' + 1) & ~(octets >> 7);
+    return octets | (is_upper & ones) << 5;
+}
+
+static inline char lower_letter(char letter)
+{
+    return (char)(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
+}
+
+static inline bool are_same_letters(const char *a, const char *b)
+{
+    uint64_t left = load(a);
+    uint64_t right = load(b);
+    return left == right || lower(left) == lower(right);
+}
+
+bool kms_ascii_eq_len(const char *a, const char *b, size_t len)
+{
+    enum { STEP = sizeof(uint64_t) };
+    if (len < STEP) {
+        size_t at = 0;
+        while (at < len && (a[at] == b[at] || lower_letter(a[at]) == lower_letter(b[at])))
+            at++;
+        return at == len;
+    }
+    for (size_t at = 0; at < len - STEP; at += STEP) {
+        if (!are_same_letters(a + at, b + at))
+            return false;
+    }
+    return are_same_letters(a + len - STEP, b + len - STEP); /* some of them once more */
+}
+
+/* --- UTF-8 ------------------------------------------------------------------------------------ */
 
 static bool is_continuation(uint8_t byte)
 {

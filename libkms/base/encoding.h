@@ -57,6 +57,13 @@ static inline size_t kms_octets_plain(const char *at)
 /* The same for all of a text: the number of octets before the first that is not plain. */
 size_t kms_json_plain_len(struct kms_str text);
 
+/* Whether two texts are one but for the case of ASCII letters: names of headers. */
+KMS_MUST_USE bool kms_ascii_eq_len(const char *a, const char *b, size_t len);
+static inline bool kms_ascii_eq(struct kms_str a, struct kms_str b)
+{
+    return a.len == b.len && kms_ascii_eq_len(a.data, b.data, a.len);
+}
+
 /* Well-formed UTF-8: no overlong forms, no surrogates, nothing past U+10FFFF. */
 KMS_MUST_USE bool kms_utf8_valid(struct kms_str text);
 

@@ -33,10 +33,14 @@ static void listen_for_forks(void)
     hears_of_forks = pthread_atfork(NULL, NULL, count_fork) == 0;
 }
 
-static bool is_hyphen_place(size_t place)
-{
-    return place == 8 || place == 13 || place == 18 || place == 23;
-}
+/* The pieces between hyphens, as digits. */
+static const struct {
+    uint8_t text_at;
+    uint8_t digits_at;
+    uint8_t len;
+} pieces[] = {{0, 0, 8}, {9, 8, 4}, {14, 12, 4}, {19, 16, 4}, {24, 20, 12}};
+
+enum { PIECES = sizeof(pieces) / sizeof(pieces[0]) };
 
 enum kms_err kms_uuid_new(char out[KMS_UUID_SIZE])
 {
@@ -61,25 +65,22 @@ void kms_uuid_from_bytes(const uint8_t bytes[16], char out[KMS_UUID_SIZE])
     marked[6] = (uint8_t)((marked[6] & 0x0f) | 0x40); /* version 4 */
     marked[8] = (uint8_t)((marked[8] & 0x3f) | 0x80); /* variant 10 */
     kms_hex_encode(kms_bytes(marked, sizeof(marked)), hex);
-    const char *digit = hex;
-    for (size_t i = 0; i < UUID_LEN; i++)
-        out[i] = (char)(is_hyphen_place(i) ? '-' : *digit++);
+    memset(out, '-', UUID_LEN);
+    for (size_t i = 0; i < PIECES; i++)
+        memcpy(out + pieces[i].text_at, hex + pieces[i].digits_at, pieces[i].len);
     out[UUID_LEN] = '\0';
-}
-
-static bool is_hex_digit(char letter)
-{
-    return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f') ||
-           (letter >= 'A' && letter <= 'F');
 }
 
 bool kms_uuid_is(struct kms_str text)
 {
+    char hex[2 * UUID_BYTES];
+    uint8_t bytes[UUID_BYTES];
     if (text.len != UUID_LEN)
         return false;
-    for (size_t i = 0; i < UUID_LEN; i++) {
-        if (is_hyphen_place(i) ? text.data[i] != '-' : !is_hex_digit(text.data[i]))
+    for (size_t i = 0; i < PIECES; i++) {
+        if (i != 0 && text.data[pieces[i].text_at - 1] != '-')
             return false;
+        memcpy(hex + pieces[i].digits_at, text.data + pieces[i].text_at, pieces[i].len);
     }
-    return true;
+    return kms_hex_decode((struct kms_str){hex, sizeof(hex)}, bytes) == KMS_OK;
 }

@@ -51,19 +51,28 @@ bool kms_json_more(struct kms_json_place *place)
 
 /* --- strings ---------------------------------------------------------------------------------- */
 
+/* The quote that ends a string; what is escaped may be one too. */
+static const char *end_of_escaped(const char *at)
+{
+    for (; *at != '"'; at++) {
+        if (*at == '\\')
+            at++;
+    }
+    return at;
+}
+
 struct kms_json_string kms_json_string(struct kms_json_place *place)
 {
     struct kms_json_string string = {.has_escapes = false};
     skip_space(place);
     const char *begin = ++place->at;
-    for (; *place->at != '"'; place->at++) {
-        if (*place->at == '\\') {
-            string.has_escapes = true;
-            place->at++; /* what is escaped may be a quote */
-        }
+    const char *end = rawmemchr(begin, '"'); /* it is JSON: there is one */
+    if (memchr(begin, '\\', (size_t)(end - begin)) != NULL) {
+        string.has_escapes = true;
+        end = end_of_escaped(begin);
     }
-    string.raw = (struct kms_str){begin, (size_t)(place->at - begin)};
-    place->at++;
+    string.raw = (struct kms_str){begin, (size_t)(end - begin)};
+    place->at = end + 1;
     return string;
 }
 

@@ -14,22 +14,6 @@ const struct kms_sigv4_options kms_sigv4_defaults = {
     .encode_path_twice = true,
 };
 
-static char lower(char letter)
-{
-    return (char)(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
-}
-
-static bool same_name(struct kms_str a, struct kms_str b)
-{
-    if (a.len != b.len)
-        return false;
-    for (size_t i = 0; i < a.len; i++) {
-        if (a.data[i] != b.data[i] && lower(a.data[i]) != lower(b.data[i]))
-            return false;
-    }
-    return true;
-}
-
 /* Takes what is before the next separator (or all) off the text. */
 static struct kms_str next_piece(struct kms_str *left, char separator, bool *more)
 {
@@ -49,7 +33,7 @@ bool kms_sigv4_signs_header(struct kms_str signed_headers, const char *name)
     struct kms_str wanted = kms_str(name);
     bool more = true;
     while (more) {
-        if (same_name(next_piece(&signed_headers, ';', &more), wanted))
+        if (kms_ascii_eq(next_piece(&signed_headers, ';', &more), wanted))
             return true;
     }
     return false;
@@ -269,7 +253,7 @@ static enum kms_err append_header(
     bool found = false;
     for (size_t i = 0; i < request->header_count; i++) {
         const struct kms_header *header = &request->headers[i];
-        if (!same_name(header->name, name))
+        if (!kms_ascii_eq(header->name, name))
             continue;
         if (!found)
             kms_buf_append_str(out, name);

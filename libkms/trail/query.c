@@ -26,9 +26,10 @@ static struct kms_str account_of(struct kms_str arn)
 
 static struct kms_str id_of(struct kms_str arn)
 {
-    size_t at = arn.len;
-    while (at > 0 && arn.data[at - 1] != '/' && arn.data[at - 1] != ':')
-        at--;
+    const char *slash = arn.len == 0 ? NULL : memrchr(arn.data, '/', arn.len);
+    size_t from = slash == NULL ? 0 : (size_t)(slash - arn.data) + 1;
+    const char *colon = arn.len == from ? NULL : memrchr(arn.data + from, ':', arn.len - from);
+    size_t at = colon == NULL ? from : (size_t)(colon - arn.data) + 1;
     return at == 0 ? kms_str(NULL) : (struct kms_str){arn.data + at, arn.len - at};
 }
 

@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include <ctype.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 
 /* --- base64 ----------------------------------------------------------------------------------- */
 
@@ -182,6 +184,22 @@ static void test_hex(void **state)
     assert_int_equal(buf.err, KMS_ERR_LIMIT);
 }
 
+static void test_hex_of_every_length(void **state)
+{
+    (void)state;
+    uint8_t octets[33];
+    char text[2 * sizeof(octets) + 1];
+    for (size_t len = 0; len <= sizeof(octets); len++) {
+        char expected[2 * sizeof(octets) + 1] = "";
+        for (size_t i = 0; i < len; i++) {
+            octets[i] = (uint8_t)(i * 37 + len * 11);
+            (void)snprintf(expected + 2 * i, 3, "%02x", octets[i]);
+        }
+        kms_hex_encode(kms_bytes(octets, len), text);
+        assert_string_equal(text, expected);
+    }
+}
+
 static void test_hex_refuses_other_letters(void **state)
 {
     (void)state;
@@ -304,6 +322,48 @@ static void test_utf8_next_walks(void **state)
     assert_int_equal(offset, text.len);
 }
 
+/* --- names ------------------------------------------------------------------------------------ */
+
+/* Every two octets, alone and as one of eight, against tolower() in the C locale. */
+static void test_ascii_eq_knows_every_letter(void **state)
+{
+    (void)state;
+    char left[8] = "AbCdEfGh";
+    char right[8] = "aBcDeFgH";
+    for (int a = 0; a < 256; a++) {
+        for (int b = 0; b < 256; b++) {
+            bool same = tolower(a) == tolower(b);
+            left[3] = (char)a;
+            right[3] = (char)b;
+            assert_true(
+                kms_ascii_eq((struct kms_str){left, 8}, (struct kms_str){right, 8}) == same);
+            assert_true(kms_ascii_eq(
+                            (struct kms_str){left + 3, 1}, (struct kms_str){right + 3, 1}) == same);
+        }
+    }
+}
+
+static void test_ascii_eq_looks_at_every_place(void **state)
+{
+    (void)state;
+    static const char name[] = "X-Amz-Content-Sha256-Long";
+    for (size_t len = 0; len < sizeof(name); len++) {
+        char other[sizeof(name)] = "";
+        for (size_t i = 0; i < len; i++)
+            other[i] = (char)(i % 2 == 0 ? toupper(name[i]) : tolower(name[i]));
+        assert_true(kms_ascii_eq((struct kms_str){name, len}, (struct kms_str){other, len}));
+        for (size_t i = 0; i < len; i++) {
+            char kept = other[i];
+            other[i] = '!';
+            assert_false(kms_ascii_eq((struct kms_str){name, len}, (struct kms_str){other, len}));
+            other[i] = kept;
+        }
+        if (len != 0)
+            assert_false(
+                kms_ascii_eq((struct kms_str){name, len}, (struct kms_str){other, len - 1}));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,7 +374,10 @@ int main(void)
         cmocka_unit_test(test_base64_decodes_in_place),
         cmocka_unit_test(test_base64_append_keeps_to_the_maximum),
         cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_hex_of_every_length),
         cmocka_unit_test(test_hex_refuses_other_letters),
+        cmocka_unit_test(test_ascii_eq_knows_every_letter),
+        cmocka_unit_test(test_ascii_eq_looks_at_every_place),
         cmocka_unit_test(test_utf8_every_code_point),
         cmocka_unit_test(test_utf8_refuses),
         cmocka_unit_test(test_utf8_accepts),
