@@ -7,12 +7,12 @@
 #include "kmsd/pipeline_audit_query.h"
 #include "kmsd/query/query.h"
 #include "libkms/base/encoding.h"
-
-#include <pthread.h>
-#include <strings.h>
+#include "libkms/base/thread_buf.h"
 
 #define EVENT_SOURCE  "kms.amazonaws.com"
 #define LOOKUP_SOURCE "cloudtrail.amazonaws.com"
+
+#define KEY_TYPE ((struct kms_str)KMS_STR_LITERAL("AWS::KMS::Key"))
 
 /* --- what a record shows of each operation ---------------------------------------------------- */
 
@@ -64,26 +64,26 @@ static const uint8_t traits[KMS_OPERATION_COUNT] = {
 /* Members that records of the live service show also when the request leaves them out. */
 struct implied {
     enum kms_op op;
-    const char *member; /* as in the record */
-    const char *value;  /* JSON */
+    const char *member;   /* as in the API */
+    struct kms_str value; /* JSON */
 };
 
 static const struct implied implied[] = {
-    {KMS_OP_CREATE_KEY, "origin", "\"AWS_KMS\""},
-    {KMS_OP_CREATE_KEY, "keySpec", "\"SYMMETRIC_DEFAULT\""},
-    {KMS_OP_CREATE_KEY, "keyUsage", "\"ENCRYPT_DECRYPT\""},
-    {KMS_OP_CREATE_KEY, "description", "\"\""},
-    {KMS_OP_CREATE_KEY, "bypassPolicyLockoutSafetyCheck", "false"},
-    {KMS_OP_DECRYPT, "encryptionAlgorithm", "\"SYMMETRIC_DEFAULT\""},
-    {KMS_OP_ENCRYPT, "encryptionAlgorithm", "\"SYMMETRIC_DEFAULT\""},
-    {KMS_OP_PUT_KEY_POLICY, "policyName", "\"default\""},
-    {KMS_OP_PUT_KEY_POLICY, "bypassPolicyLockoutSafetyCheck", "false"},
-    {KMS_OP_RE_ENCRYPT, "sourceEncryptionAlgorithm", "\"SYMMETRIC_DEFAULT\""},
-    {KMS_OP_RE_ENCRYPT, "destinationEncryptionAlgorithm", "\"SYMMETRIC_DEFAULT\""},
-    {KMS_OP_REPLICATE_KEY, "description", "\"\""},
-    {KMS_OP_REPLICATE_KEY, "bypassPolicyLockoutSafetyCheck", "false"},
-    {KMS_OP_SIGN, "messageType", "\"RAW\""},
-    {KMS_OP_VERIFY, "messageType", "\"RAW\""},
+    {KMS_OP_CREATE_KEY, "Origin", KMS_STR_LITERAL("\"AWS_KMS\"")},
+    {KMS_OP_CREATE_KEY, "KeySpec", KMS_STR_LITERAL("\"SYMMETRIC_DEFAULT\"")},
+    {KMS_OP_CREATE_KEY, "KeyUsage", KMS_STR_LITERAL("\"ENCRYPT_DECRYPT\"")},
+    {KMS_OP_CREATE_KEY, "Description", KMS_STR_LITERAL("\"\"")},
+    {KMS_OP_CREATE_KEY, "BypassPolicyLockoutSafetyCheck", KMS_STR_LITERAL("false")},
+    {KMS_OP_DECRYPT, "EncryptionAlgorithm", KMS_STR_LITERAL("\"SYMMETRIC_DEFAULT\"")},
+    {KMS_OP_ENCRYPT, "EncryptionAlgorithm", KMS_STR_LITERAL("\"SYMMETRIC_DEFAULT\"")},
+    {KMS_OP_PUT_KEY_POLICY, "PolicyName", KMS_STR_LITERAL("\"default\"")},
+    {KMS_OP_PUT_KEY_POLICY, "BypassPolicyLockoutSafetyCheck", KMS_STR_LITERAL("false")},
+    {KMS_OP_RE_ENCRYPT, "SourceEncryptionAlgorithm", KMS_STR_LITERAL("\"SYMMETRIC_DEFAULT\"")},
+    {KMS_OP_RE_ENCRYPT, "DestinationEncryptionAlgorithm", KMS_STR_LITERAL("\"SYMMETRIC_DEFAULT\"")},
+    {KMS_OP_REPLICATE_KEY, "Description", KMS_STR_LITERAL("\"\"")},
+    {KMS_OP_REPLICATE_KEY, "BypassPolicyLockoutSafetyCheck", KMS_STR_LITERAL("false")},
+    {KMS_OP_SIGN, "MessageType", KMS_STR_LITERAL("\"RAW\"")},
+    {KMS_OP_VERIFY, "MessageType", KMS_STR_LITERAL("\"RAW\"")},
 };
 
 /* --- parts ------------------------------------------------------------------------------------ */
@@ -95,32 +95,19 @@ static struct kms_str appended(const struct kms_buf *buf, size_t from)
                             : (struct kms_str){(const char *)buf->data + from, buf->len - from};
 }
 
-/* Whether an object of our own making has that member, on any level: members that are implied have
- * names that no other has. */
-static bool has_member(struct kms_str object, const char *name)
-{
-    size_t len = strlen(name);
-    for (size_t at = 1; at + len + 2 < object.len; at++) {
-        if (object.data[at] == '"' && memcmp(object.data + at + 1, name, len) == 0 &&
-            object.data[at + 1 + len] == '"')
-            return true;
-    }
-    return false;
-}
-
 static void write_parameters(struct kms_buf *out, enum kms_op op, const void *input)
 {
-    size_t from = out->len;
+    const struct kms_shape *shape = kms_operations[op].input;
     if (input == NULL || (traits[op] & UNSHOWN) != 0)
         return;
-    kmsd_audit_write_shape(out, kms_operations[op].input, input);
+    kmsd_audit_write_shape(out, shape, input);
     for (size_t i = 0; i < sizeof(implied) / sizeof(implied[0]); i++) {
-        if (implied[i].op != op || out->err != KMS_OK ||
-            has_member(appended(out, from), implied[i].member))
+        const struct implied *row = &implied[i];
+        if (row->op != op || out->err != KMS_OK || kmsd_audit_has(shape, input, row->member))
             continue;
         out->len--; /* the closing brace */
-        kmsd_json_name(out, kms_str(implied[i].member));
-        kmsd_json_raw(out, implied[i].value, strlen(implied[i].value));
+        kmsd_audit_write_name(out, row->member);
+        kmsd_json_raw(out, row->value.data, row->value.len);
         kmsd_json_raw(out, "}", 1);
     }
 }
@@ -200,7 +187,7 @@ static size_t list_new_key(const struct kmsd_call *call, struct kmsd_audit_resou
     if (call->op->id != KMS_OP_CREATE_KEY || made == NULL || made->key_metadata == NULL)
         return 0;
     *resource = (struct kmsd_audit_resource){
-        made->key_metadata->arn, made->key_metadata->aws_account_id, "AWS::KMS::Key"};
+        made->key_metadata->arn, made->key_metadata->aws_account_id, KEY_TYPE};
     return 1;
 }
 
@@ -215,8 +202,7 @@ static size_t list_resources(
         for (size_t k = 0; k < count; k++)
             is_account = is_account || kms_str_eq(resources[k].arn, arn); /* asked twice */
         if (!is_account && arn.data != NULL)
-            resources[count++] =
-                (struct kmsd_audit_resource){arn, target->account, "AWS::KMS::Key"};
+            resources[count++] = (struct kmsd_audit_resource){arn, target->account, KEY_TYPE};
     }
     return count;
 }
@@ -397,7 +383,7 @@ static void tell_of_query(struct kmsd_audit_request *request, const struct kmsd_
         request->account = account_in(told.target);
     }
     bool is_authenticated = identity->who != KMSD_AUDIT_UNKNOWN;
-    request->event_source = told.source;
+    request->event_source = kms_str(told.source);
     request->event_name = kms_str(told.action);
     request->region = told.region;
     request->is_read_only = !told.writes;
@@ -409,7 +395,7 @@ static void tell_of_query(struct kmsd_audit_request *request, const struct kmsd_
     if (told.target.len != 0) {
         struct kms_str account = account_in(told.target);
         *resource = (struct kmsd_audit_resource){told.target,
-            account.data != NULL ? account : request->identity->account, told.target_type};
+            account.data != NULL ? account : request->identity->account, kms_str(told.target_type)};
         request->resource_count = account.data != NULL || is_authenticated;
     }
     size_t from = members->len;
@@ -419,42 +405,10 @@ static void tell_of_query(struct kmsd_audit_request *request, const struct kmsd_
         request->request_parameters = appended(members, from);
 }
 
-/* --- where a thread puts records together ----------------------------------------------------- */
-
-static pthread_key_t scratch_key; /* so that it ends with its thread */
-static bool has_scratch_key;
-
-static void end_scratch(void *scratch)
-{
-    kmsd_audit_scratch_clean_up(scratch);
-}
-
-static void make_scratch_key(void)
-{
-    has_scratch_key = pthread_key_create(&scratch_key, end_scratch) == 0;
-}
-
-/* One for each thread, and not for each request: it stays in the nearest cache. NULL: no memory. */
-static struct kmsd_audit_scratch *scratch_of_thread(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    static _Thread_local struct kmsd_audit_scratch scratch;
-    static _Thread_local bool is_ready;
-    if (is_ready)
-        return &scratch;
-    if (pthread_once(&once, make_scratch_key) != 0 || !has_scratch_key ||
-        pthread_setspecific(scratch_key, &scratch) != 0)
-        return NULL;
-    kmsd_audit_scratch_init(&scratch);
-    is_ready = true;
-    return &scratch;
-}
-
 /* --- the record ------------------------------------------------------------------------------- */
 
 static enum kms_err record(const struct kmsd_pipeline *pipeline,
-    const struct kmsd_exchange *exchange, const struct kmsd_call *call,
-    struct kmsd_audit_scratch *scratch)
+    const struct kmsd_exchange *exchange, const struct kmsd_call *call, struct kms_buf *members)
 {
     const struct kmsd_op *op = exchange->op;
     const struct kms_http_view *http = &exchange->http;
@@ -464,7 +418,7 @@ static enum kms_err record(const struct kmsd_pipeline *pipeline,
     if (identity.who == KMSD_AUDIT_UNKNOWN)
         identity.access_key_id = claimed_access_key(http);
     struct kmsd_audit_request request = {
-        .event_source = EVENT_SOURCE,
+        .event_source = KMS_STR_LITERAL(EVENT_SOURCE),
         .identity = &identity,
         .time_ms = exchange->now_ms != 0 ? exchange->now_ms : pipeline->now_ms(),
         .region = exchange->region,
@@ -482,7 +436,7 @@ static enum kms_err record(const struct kmsd_pipeline *pipeline,
     if (op != NULL)
         request.event_name = kms_str(kms_operations[op->id].name);
     if (exchange->is_lookup) {
-        request.event_source = LOOKUP_SOURCE;
+        request.event_source = kms_str(LOOKUP_SOURCE);
         request.event_name = kms_str("LookupEvents");
         request.is_read_only = true;
     }
@@ -496,12 +450,12 @@ static enum kms_err record(const struct kmsd_pipeline *pipeline,
             request.error_message = exchange->fault.message;
     }
     if (exchange->query != NULL)
-        tell_of_query(&request, exchange->query, &identity, resources, &scratch->members);
+        tell_of_query(&request, exchange->query, &identity, resources, members);
     if (call != NULL)
-        tell_of_call(&request, call, &scratch->members);
-    if (scratch->members.err != KMS_OK)
+        tell_of_call(&request, call, members);
+    if (members->err != KMS_OK)
         request.request_parameters = kms_str("{\"omitted\":\"larger than a record may be\"}");
-    enum kms_err err = kmsd_audit_record(pipeline->audit, scratch, &request);
+    enum kms_err err = kmsd_audit_record(pipeline->audit, &request);
     bool is_done = call != NULL && request.error_code.data == NULL;
     return err == KMS_OK && is_done ? kmsd_audit_consequences(pipeline->audit, call) : err;
 }
@@ -511,10 +465,10 @@ enum kms_err kmsd_pipeline_record(const struct kmsd_pipeline *pipeline,
 {
     if (pipeline->audit == NULL)
         return KMS_OK;
-    struct kmsd_audit_scratch *scratch = scratch_of_thread();
-    if (scratch == NULL)
+    struct kms_buf *members = kms_thread_buf(KMS_THREAD_BUF_RECORD);
+    if (members == NULL)
         return KMS_ERR_NO_MEMORY;
-    enum kms_err err = record(pipeline, exchange, call, scratch);
-    kmsd_audit_scratch_reset(scratch);
+    enum kms_err err = record(pipeline, exchange, call, members);
+    kms_thread_buf_done(members);
     return err;
 }

@@ -6,6 +6,7 @@
 #include "kmsd/audit/audit.h"
 
 #include "kmsd/audit/lookup.h"
+#include "kmsd/audit/pack.h"
 #include "kmsd/audit/record.h"
 #include "kmsd/audit/sink.h"
 #include "kmsd/audit/writer.h"
@@ -24,8 +25,6 @@ enum {
     PAUSE_MS = 20,      /* between batches under load */
     RETRY_MS = 500,     /* after a failure */
     EXPIRE_MS = 600000, /* between looks at retention */
-    SCRATCH_KEPT = 32768,
-    MEMBERS_MAX = 2 * 256 * 1024,
 };
 
 struct kmsd_audit {
@@ -78,36 +77,6 @@ __attribute__((format(printf, 3, 4))) static void tell(
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     audit->options.log(severity, text);
-}
-
-/* --- scratch ---------------------------------------------------------------------------------- */
-
-void kmsd_audit_scratch_init(struct kmsd_audit_scratch *scratch)
-{
-    kms_buf_init(&scratch->record, KMS_TRAIL_RECORD_MAX);
-    kms_buf_init(&scratch->members, MEMBERS_MAX);
-}
-
-static void reset_buf(struct kms_buf *buf)
-{
-    if (buf->capacity > SCRATCH_KEPT)
-        kms_buf_clean_up(buf);
-    else
-        kms_buf_reset(buf);
-}
-
-void kmsd_audit_scratch_reset(struct kmsd_audit_scratch *scratch)
-{
-    reset_buf(&scratch->record);
-    reset_buf(&scratch->members);
-}
-
-void kmsd_audit_scratch_clean_up(struct kmsd_audit_scratch *scratch)
-{
-    if (scratch == NULL)
-        return;
-    kms_buf_clean_up(&scratch->record);
-    kms_buf_clean_up(&scratch->members);
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -187,7 +156,7 @@ static void tell_loss(struct kmsd_audit *audit)
         .details = kms_str(details)};
     kmsd_audit_write_happening(&record, &happening, audit->options.now_ms());
     if (record.err != KMS_OK ||
-        kmsd_spool_put(audit->writer.spool, kms_buf_str(&record), NULL, &number) != KMS_OK)
+        kmsd_spool_put_record(audit->writer.spool, kms_buf_str(&record), &number) != KMS_OK)
         return; /* next time */
     tell(audit, KMSD_AUDIT_ERROR, "%llu requests were served unrecorded",
         (unsigned long long)(lost - audit->told_lost));
@@ -281,26 +250,46 @@ static void rouse(struct kmsd_audit *audit)
 
 /* --- recording -------------------------------------------------------------------------------- */
 
+/* What is to be put: a request, or the text of a record. */
+struct wanted {
+    const struct kmsd_audit_packing *packing; /* NULL: record */
+    struct kms_str record;
+};
+
+static enum kms_err put_once(
+    struct kmsd_spool *spool, const struct wanted *wanted, uint64_t *number)
+{
+    struct kmsd_spool_place place;
+    if (wanted->packing == NULL)
+        return kmsd_spool_put_record(spool, wanted->record, number);
+    enum kms_err err = kmsd_spool_begin(spool, KMSD_SPOOL_REQUEST, wanted->packing->size, &place);
+    if (err != KMS_OK)
+        return err;
+    kmsd_audit_pack(wanted->packing, place.data);
+    kmsd_spool_put(&place);
+    *number = place.number;
+    return KMS_OK;
+}
+
 /* A full spool is emptied here and now. One record that a thread has begun to put and not finished
  * holds up all after it, so that may take until that thread runs again. */
-static enum kms_err put_into_spool(struct kmsd_audit *audit, struct kms_str record,
-    const struct kms_trail_gist *gist, uint64_t *number)
+static enum kms_err put_into_spool(
+    struct kmsd_audit *audit, const struct wanted *wanted, uint64_t *number)
 {
-    enum kms_err err = kmsd_spool_put(audit->writer.spool, record, gist, number);
+    enum kms_err err = put_once(audit->writer.spool, wanted, number);
     while (err == KMS_ERR_BUSY && !atomic_load(&audit->is_failing)) {
         err = kmsd_audit_flush(audit);
         (void)sched_yield();
         if (err == KMS_OK)
-            err = kmsd_spool_put(audit->writer.spool, record, gist, number);
+            err = put_once(audit->writer.spool, wanted, number);
     }
     return err;
 }
 
-static enum kms_err put(
-    struct kmsd_audit *audit, struct kms_str record, const struct kms_trail_gist *gist)
+static enum kms_err put(struct kmsd_audit *audit, const struct wanted *wanted)
 {
     uint64_t number = 0;
-    enum kms_err err = put_into_spool(audit, record, gist, &number);
+    enum kms_err err = put_into_spool(audit, wanted, &number);
     if (err != KMS_OK) {
         if (audit->options.on_failure == KMSD_AUDIT_CONTINUE) {
             atomic_fetch_add(&audit->lost, 1);
@@ -319,8 +308,7 @@ static enum kms_err put(
     return audit->options.on_failure == KMSD_AUDIT_CONTINUE ? KMS_OK : err;
 }
 
-enum kms_err kmsd_audit_record(struct kmsd_audit *audit, struct kmsd_audit_scratch *scratch,
-    const struct kmsd_audit_request *request)
+enum kms_err kmsd_audit_record(struct kmsd_audit *audit, const struct kmsd_audit_request *request)
 {
     if (audit == NULL)
         return KMS_OK;
@@ -330,13 +318,13 @@ enum kms_err kmsd_audit_record(struct kmsd_audit *audit, struct kmsd_audit_scrat
     if (full.account.data == NULL)
         full.account =
             full.identity->account.data != NULL ? full.identity->account : audit->options.account;
-    kms_buf_reset(&scratch->record);
-    kmsd_audit_write_request(&scratch->record, &full);
-    if (scratch->record.err != KMS_OK)
-        return scratch->record.err;
-    struct kms_trail_gist gist = {.count = 0};
-    bool has_gist = kmsd_audit_gist_of(&full, &gist);
-    return put(audit, kms_buf_str(&scratch->record), has_gist ? &gist : NULL);
+    struct kmsd_audit_packing packing;
+    kmsd_audit_pack_begin(&full, &packing);
+    if (packing.size > KMS_TRAIL_RECORD_MAX) {
+        kmsd_audit_omit_parameters(&full);
+        kmsd_audit_pack_begin(&full, &packing);
+    }
+    return put(audit, &(struct wanted){.packing = &packing});
 }
 
 enum kms_err kmsd_audit_happened(
@@ -352,7 +340,8 @@ enum kms_err kmsd_audit_happened(
     if (full.region.data == NULL)
         full.region = audit->options.region;
     kmsd_audit_write_happening(&record, &full, audit->options.now_ms());
-    return record.err != KMS_OK ? record.err : put(audit, kms_buf_str(&record), NULL);
+    return record.err != KMS_OK ? record.err
+                                : put(audit, &(struct wanted){.record = kms_buf_str(&record)});
 }
 
 bool kmsd_audit_is_ready(const struct kmsd_audit *audit)

@@ -96,6 +96,12 @@ KMS_MUST_USE enum kms_err kmsd_audit_find(struct kmsd_audit *audit,
 
 /* --- what happened ---------------------------------------------------------------------------- */
 
+/* A text of the caller's that is longer is cut: an agent's name, an error that repeats its input. */
+enum { KMSD_AUDIT_TEXT_MAX = 2048 };
+
+/* Further ones are left out; no operation has as many. */
+enum { KMSD_AUDIT_RESOURCES_MAX = 8 };
+
 enum kmsd_audit_who {
     KMSD_AUDIT_UNKNOWN, /* not authenticated */
     KMSD_AUDIT_ROOT,
@@ -105,6 +111,7 @@ enum kmsd_audit_who {
     KMSD_AUDIT_WEB_IDENTITY, /* of AssumeRoleWithWebIdentity itself: principal_id, user_name, provider */
     KMSD_AUDIT_AWS_ACCOUNT,
     KMSD_AUDIT_AWS_SERVICE, /* invoked_by */
+    KMSD_AUDIT_WHO_LAST = KMSD_AUDIT_AWS_SERVICE,
 };
 
 /* userIdentity. Views; what is absent is left out. Never a secret or a token. */
@@ -134,13 +141,13 @@ struct kmsd_audit_identity {
 struct kmsd_audit_resource {
     struct kms_str arn;
     struct kms_str account;
-    const char *type; /* "AWS::KMS::Key" */
+    struct kms_str type; /* "AWS::KMS::Key"; absent: left out */
 };
 
 /* One request, as the front that answered it tells of it. Views for the length of the call. */
 struct kmsd_audit_request {
-    const char *event_source;  /* "kms.amazonaws.com" */
-    struct kms_str event_name; /* the operation; absent: the request names none */
+    struct kms_str event_source; /* "kms.amazonaws.com" */
+    struct kms_str event_name;   /* the operation; absent: the request names none */
     const struct kmsd_audit_identity *identity;
     int64_t time_ms;        /* when it came */
     struct kms_str region;  /* absent: the daemon's own */
@@ -167,20 +174,10 @@ struct kmsd_audit_request {
     struct kms_str host; /* the Host header */
 };
 
-/* Where records are put together; belongs to one thread at a time. */
-struct kmsd_audit_scratch {
-    struct kms_buf record;
-    struct kms_buf members; /* for whoever makes request_parameters and their like */
-};
-
-void kmsd_audit_scratch_init(struct kmsd_audit_scratch *scratch);     /* no allocation */
-void kmsd_audit_scratch_reset(struct kmsd_audit_scratch *scratch);    /* keeps ordinary storage */
-void kmsd_audit_scratch_clean_up(struct kmsd_audit_scratch *scratch); /* NULL is allowed */
-
 /* Records a request, exactly once, before its answer leaves. When it fails the answer must become
  * an internal failure, whatever the operation did. audit NULL: there is no trail; KMS_OK. */
-KMS_MUST_USE enum kms_err kmsd_audit_record(struct kmsd_audit *audit,
-    struct kmsd_audit_scratch *scratch, const struct kmsd_audit_request *request);
+KMS_MUST_USE enum kms_err kmsd_audit_record(
+    struct kmsd_audit *audit, const struct kmsd_audit_request *request);
 
 /* Something that kmsd did by itself: an AwsServiceEvent. */
 struct kmsd_audit_happening {

@@ -13,7 +13,7 @@ bool kmsd_audit_may_show(const struct kms_type *type)
            strcmp(type->name, "GrantTokenType") != 0;
 }
 
-static void write_name(struct kms_buf *out, const char *name)
+void kmsd_audit_write_name(struct kms_buf *out, const char *name)
 {
     char lower[NAME_MAX_LEN + 1];
     size_t len = strlen(name);
@@ -148,13 +148,23 @@ static void write_structure(
         const void *slot = (const char *)value + member->offset;
         if (!is_there(member->type, slot) || !kmsd_audit_may_show(member->type))
             continue;
-        write_name(out, member->name);
+        kmsd_audit_write_name(out, member->name);
         write_value(out, member->type, slot, depth - 1);
     }
     kmsd_json_raw(out, "}", 1);
 }
 
 /* NOLINTEND(misc-no-recursion) */
+
+bool kmsd_audit_has(const struct kms_shape *shape, const void *value, const char *name)
+{
+    for (size_t i = 0; i < shape->member_count; i++) {
+        const struct kms_member *member = &shape->members[i];
+        if (strcmp(member->name, name) == 0)
+            return is_there(member->type, (const char *)value + member->offset);
+    }
+    return false;
+}
 
 void kmsd_audit_write_shape(struct kms_buf *out, const struct kms_shape *shape, const void *value)
 {

@@ -13,6 +13,12 @@
 /* Appends {"keyId":...}: members that are absent or not to be shown are left out. */
 void kmsd_audit_write_shape(struct kms_buf *out, const struct kms_shape *shape, const void *value);
 
+/* Whether a structure has that member, by its name in the API, and a value in it. */
+bool kmsd_audit_has(const struct kms_shape *shape, const void *value, const char *name);
+
+/* ,"keyId": for KeyId */
+void kmsd_audit_write_name(struct kms_buf *out, const char *name);
+
 /* Whether a record may show values of that type. */
 bool kmsd_audit_may_show(const struct kms_type *type);
 

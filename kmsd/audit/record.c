@@ -12,9 +12,6 @@
 #define KMS_SOURCE    "kms.amazonaws.com"
 #define INTERNAL      "AWS Internal"
 
-/* A text of the caller's that is longer is cut: an agent's name, an error that repeats its input. */
-enum { TEXT_MAX = 2048 };
-
 /* --- event ids -------------------------------------------------------------------------------- */
 
 /* A bijection of 64-bit numbers that looks random (splitmix64): ids of one process never repeat. */
@@ -86,8 +83,8 @@ bool kmsd_audit_event_id_time(struct kms_str event_id, int64_t *time_ms)
 
 static struct kms_str cut(struct kms_str text)
 {
-    if (text.len > TEXT_MAX)
-        text.len = TEXT_MAX; /* half a letter at the end becomes U+FFFD */
+    if (text.len > KMSD_AUDIT_TEXT_MAX)
+        text.len = KMSD_AUDIT_TEXT_MAX; /* half a letter at the end becomes U+FFFD */
     return text;
 }
 
@@ -175,8 +172,7 @@ static void write_resources(
     for (size_t i = 0; i < count; i++) {
         KMSD_JSON_LITERAL(out, "{\"accountId\":");
         kmsd_json_string(out, resources[i].account);
-        if (resources[i].type != NULL)
-            KMSD_JSON_NEXT(out, "type", kms_str(resources[i].type));
+        KMSD_JSON_NEXT(out, "type", resources[i].type);
         KMSD_JSON_NEXT(out, "ARN", cut(resources[i].arn));
         if (i + 1 < count)
             KMSD_JSON_LITERAL(out, "},");
@@ -239,7 +235,7 @@ static void write_request(struct kms_buf *out, const struct kmsd_audit_request *
     write_identity(out, request->identity);
     KMSD_JSON_LITERAL(out, ",\"eventTime\":");
     kmsd_json_time(out, request->time_ms);
-    KMSD_JSON_NEXT(out, "eventSource", kms_str(request->event_source));
+    KMSD_JSON_NEXT(out, "eventSource", request->event_source);
     KMSD_JSON_NEXT(out, "eventName", name_of(request));
     KMSD_JSON_NEXT(out, "awsRegion", request->region);
     KMSD_JSON_NEXT(out, "sourceIPAddress", request->source_address);
@@ -256,6 +252,13 @@ static void write_request(struct kms_buf *out, const struct kmsd_audit_request *
     KMSD_JSON_LITERAL(out, "}");
 }
 
+void kmsd_audit_omit_parameters(struct kmsd_audit_request *request)
+{
+    request->request_parameters = kms_str("{\"omitted\":\"larger than a record may be\"}");
+    request->response_elements = kms_str(NULL);
+    request->additional_data = kms_str(NULL);
+}
+
 void kmsd_audit_write_request(struct kms_buf *out, const struct kmsd_audit_request *request)
 {
     size_t from = out->len;
@@ -263,9 +266,7 @@ void kmsd_audit_write_request(struct kms_buf *out, const struct kmsd_audit_reque
     if (out->err != KMS_ERR_LIMIT && out->len - from <= KMS_TRAIL_RECORD_MAX)
         return;
     struct kmsd_audit_request shorter = *request;
-    shorter.request_parameters = kms_str("{\"omitted\":\"larger than a record may be\"}");
-    shorter.response_elements = kms_str(NULL);
-    shorter.additional_data = kms_str(NULL);
+    kmsd_audit_omit_parameters(&shorter);
     kms_buf_reset(out);
     write_request(out, &shorter);
 }
@@ -292,7 +293,7 @@ bool kmsd_audit_gist_of(const struct kmsd_audit_request *request, struct kms_tra
     const struct kmsd_audit_identity *identity = request->identity;
     struct kms_trail_fields fields = {
         .event_name = name_of(request),
-        .event_source = kms_str(request->event_source),
+        .event_source = request->event_source,
         .error_code = request->error_code,
         .account = request->account,
         .principal_arn = identity->arn,
@@ -303,7 +304,7 @@ bool kmsd_audit_gist_of(const struct kmsd_audit_request *request, struct kms_tra
         const struct kmsd_audit_resource *resource = &request->resources[i];
         if (resource->arn.data != NULL && fields.resource_count < KMS_TRAIL_RESOURCES_MAX)
             fields.resources[fields.resource_count++] =
-                (struct kms_trail_resource){cut(resource->arn), kms_str(resource->type)};
+                (struct kms_trail_resource){cut(resource->arn), resource->type};
     }
     kms_trail_name_user(&fields, identity->invoked_by);
     bool is_in_range = request->time_ms >= 0 && request->time_ms < YEAR_10000_MS;
@@ -332,7 +333,7 @@ void kmsd_audit_write_happening(
     write_event_id(out, time_ms);
     KMSD_JSON_LITERAL(out, ",\"readOnly\":false");
     const struct kmsd_audit_resource key = {
-        happening->key_arn, happening->account, "AWS::KMS::Key"};
+        happening->key_arn, happening->account, KMS_STR_LITERAL("AWS::KMS::Key")};
     write_resources(out, &key, happening->key_arn.data == NULL ? 0 : 1);
     write_tail(out, "AwsServiceEvent", happening->account);
     if (happening->details.data != NULL) {

@@ -13,6 +13,9 @@ void kmsd_audit_event_id(int64_t time_ms, char out[KMS_UUID_SIZE]);
 /* The time that an event id begins with. False: it is no version 7 UUID. */
 bool kmsd_audit_event_id_time(struct kms_str event_id, int64_t *time_ms);
 
+/* Leaves out what may make a record larger than one may be; it says so. */
+void kmsd_audit_omit_parameters(struct kmsd_audit_request *request);
+
 /* Appends a record: one JSON object, no newline. One that is larger than a record may be is written
  * without its parameters, which then say so. Errors stay in the buffer. */
 void kmsd_audit_write_request(struct kms_buf *out, const struct kmsd_audit_request *request);

@@ -1,7 +1,5 @@
 #include "kmsd/audit/spool.h"
 
-#include "libkms/trail/trail.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,7 +11,7 @@
 #include <unistd.h>
 
 #define SPOOL_NAME  "spool"
-#define SPOOL_MAGIC "kmsdspool 2\n"
+#define SPOOL_MAGIC "kmsdspool 3\n"
 
 enum { PAGE = 4096, BOOT_ID_SIZE = 40, ALIGNMENT = 8 };
 
@@ -28,12 +26,12 @@ struct head {
     _Atomic uint64_t tail; /* bytes ever given up */
 };
 
-/* Before each record in the ring, which is padded to ALIGNMENT; its gist follows. */
-struct slot {
+/* Before each record or request in the ring, which is padded to ALIGNMENT. */
+struct kmsd_spool_slot {
     uint32_t len;
     _Atomic uint32_t state;
     uint64_t number;
-    uint64_t gist_len; /* as padded; 0: there is none */
+    uint64_t kind;
 };
 
 struct kmsd_spool {
@@ -44,29 +42,19 @@ struct kmsd_spool {
     uint64_t putting_ends; /* slots before it were left by a killed process */
 };
 
-_Static_assert(sizeof(struct kms_trail_gist) % ALIGNMENT == 0, "a gist may be copied as padded");
-
 static size_t padded(size_t len)
 {
     return (len + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-static size_t room_for(size_t len, size_t gist_len)
+static size_t room_for(size_t len)
 {
-    return sizeof(struct slot) + padded(len) + gist_len;
+    return sizeof(struct kmsd_spool_slot) + padded(len);
 }
 
-/* Only as much of a gist as it has terms. */
-static size_t gist_length(const struct kms_trail_gist *gist)
+static struct kmsd_spool_slot *slot_at(const struct kmsd_spool *spool, uint64_t at)
 {
-    return gist == NULL ? 0
-                        : padded(offsetof(struct kms_trail_gist, terms) +
-                                 gist->count * sizeof(gist->terms[0]));
-}
-
-static struct slot *slot_at(const struct kmsd_spool *spool, uint64_t at)
-{
-    return (struct slot *)(void *)(spool->ring + at % KMSD_SPOOL_SIZE);
+    return (struct kmsd_spool_slot *)(void *)(spool->ring + at % KMSD_SPOOL_SIZE);
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -134,6 +122,16 @@ static enum kms_err map(struct kmsd_spool *spool, int fd, struct kmsd_detail *de
 
 /* --- what a killed process left --------------------------------------------------------------- */
 
+/* Never used, or by another version of kmsd, which left nothing in it. */
+static bool is_fresh(const struct head *head)
+{
+    static const char magic[] = "kmsdspool ";
+    bool is_other = memcmp(head->magic, magic, sizeof(magic) - 1) == 0 &&
+                    memcmp(head->magic, SPOOL_MAGIC, sizeof(SPOOL_MAGIC)) != 0;
+    return head->magic[0] == '\0' ||
+           (is_other && atomic_load(&head->head) == atomic_load(&head->tail));
+}
+
 static bool makes_sense(const struct kmsd_spool *spool)
 {
     const struct head *head = spool->head;
@@ -151,15 +149,15 @@ static uint64_t sound_end(const struct kmsd_spool *spool)
     uint64_t to = atomic_load(&spool->head->head);
     uint64_t before = 0;
     while (at < to) {
-        const struct slot *slot = slot_at(spool, at);
+        const struct kmsd_spool_slot *slot = slot_at(spool, at);
         uint32_t state = atomic_load(&slot->state);
         if (to - at < sizeof(*slot) || slot->len > KMS_TRAIL_RECORD_MAX ||
-            slot->gist_len > sizeof(struct kms_trail_gist) || slot->gist_len % ALIGNMENT != 0 ||
-            room_for(slot->len, slot->gist_len) > to - at || slot->number <= before ||
+            room_for(slot->len) > to - at || slot->number <= before ||
+            (slot->kind != KMSD_SPOOL_RECORD && slot->kind != KMSD_SPOOL_REQUEST) ||
             (state != WHOLE && state != PUTTING))
             break;
         before = slot->number;
-        at += room_for(slot->len, slot->gist_len);
+        at += room_for(slot->len);
     }
     return at;
 }
@@ -169,11 +167,11 @@ static void take_over(struct kmsd_spool *spool, struct kmsd_spool_left *left)
     struct head *head = spool->head;
     char boot[BOOT_ID_SIZE];
     read_boot_id(boot);
-    bool is_fresh = head->magic[0] == '\0';
-    *left = (struct kmsd_spool_left){.is_damaged = !is_fresh && !makes_sense(spool)};
-    if (!is_fresh && !left->is_damaged && memcmp(head->boot, boot, sizeof(boot)) != 0)
+    bool is_new = is_fresh(head);
+    *left = (struct kmsd_spool_left){.is_damaged = !is_new && !makes_sense(spool)};
+    if (!is_new && !left->is_damaged && memcmp(head->boot, boot, sizeof(boot)) != 0)
         left->has_power_loss = atomic_load(&head->head) != atomic_load(&head->tail);
-    if (is_fresh || left->is_damaged || left->has_power_loss) {
+    if (is_new || left->is_damaged || left->has_power_loss) {
         atomic_store(&head->head, 0);
         atomic_store(&head->tail, 0);
     }
@@ -233,13 +231,12 @@ void kmsd_spool_number(struct kmsd_spool *spool, uint64_t next)
     spool->next = next;
 }
 
-enum kms_err kmsd_spool_put(struct kmsd_spool *spool, struct kms_str record,
-    const struct kms_trail_gist *gist, uint64_t *number)
+enum kms_err kmsd_spool_begin(
+    struct kmsd_spool *spool, enum kmsd_spool_kind kind, size_t len, struct kmsd_spool_place *place)
 {
     struct head *head = spool->head;
-    size_t gist_len = gist_length(gist);
-    size_t need = room_for(record.len, gist_len);
-    if (record.len > KMS_TRAIL_RECORD_MAX)
+    size_t need = room_for(len);
+    if (len > KMS_TRAIL_RECORD_MAX)
         return KMS_ERR_LIMIT;
     (void)pthread_mutex_lock(&spool->lock);
     uint64_t at = atomic_load_explicit(&head->head, memory_order_relaxed);
@@ -247,20 +244,32 @@ enum kms_err kmsd_spool_put(struct kmsd_spool *spool, struct kms_str record,
         (void)pthread_mutex_unlock(&spool->lock);
         return KMS_ERR_BUSY;
     }
-    struct slot *slot = slot_at(spool, at);
-    slot->len = (uint32_t)record.len;
+    struct kmsd_spool_slot *slot = slot_at(spool, at);
+    slot->len = (uint32_t)len;
     slot->number = spool->next++;
-    slot->gist_len = gist_len;
+    slot->kind = kind;
     atomic_store_explicit(&slot->state, PUTTING, memory_order_relaxed);
     atomic_store_explicit(&head->head, at + need, memory_order_release);
-    uint64_t given = slot->number;
+    *place = (struct kmsd_spool_place){(uint8_t *)(slot + 1), slot->number, slot};
     (void)pthread_mutex_unlock(&spool->lock);
+    return KMS_OK;
+}
 
-    memcpy(slot + 1, record.data, record.len);
-    if (gist_len != 0)
-        memcpy((uint8_t *)(slot + 1) + padded(record.len), gist, gist_len);
-    atomic_store_explicit(&slot->state, WHOLE, memory_order_release);
-    *number = given;
+void kmsd_spool_put(const struct kmsd_spool_place *place)
+{
+    atomic_store_explicit(&place->slot->state, WHOLE, memory_order_release);
+}
+
+enum kms_err kmsd_spool_put_record(
+    struct kmsd_spool *spool, struct kms_str record, uint64_t *number)
+{
+    struct kmsd_spool_place place;
+    enum kms_err err = kmsd_spool_begin(spool, KMSD_SPOOL_RECORD, record.len, &place);
+    if (err != KMS_OK)
+        return err;
+    memcpy(place.data, record.data, record.len);
+    kmsd_spool_put(&place);
+    *number = place.number;
     return KMS_OK;
 }
 
@@ -273,19 +282,17 @@ bool kmsd_spool_peek(struct kmsd_spool *spool, uint64_t *at, struct kmsd_spooled
     uint64_t place = *at < tail ? tail : *at;
     if (place == atomic_load_explicit(&head->head, memory_order_acquire))
         return false;
-    struct slot *slot = slot_at(spool, place);
+    struct kmsd_spool_slot *slot = slot_at(spool, place);
     bool whole = atomic_load_explicit(&slot->state, memory_order_acquire) == WHOLE;
-    bool is_own = place >= spool->putting_ends; /* and not of a process that was killed */
-    if (!whole && is_own)
+    if (!whole && place >= spool->putting_ends) /* and not of a process that was killed */
         return false;
     *out = (struct kmsd_spooled){
-        .record = {(const char *)(slot + 1), slot->len}, .number = slot->number, .is_whole = whole};
-    const struct kms_trail_gist *gist =
-        (const void *)((const uint8_t *)(slot + 1) + padded(slot->len));
-    if (is_own && slot->gist_len != 0 && gist->count <= KMS_TRAIL_GIST_MAX &&
-        gist_length(gist) == slot->gist_len)
-        out->gist = gist;
-    *at = place + room_for(slot->len, slot->gist_len);
+        .kind = (enum kmsd_spool_kind)slot->kind,
+        .bytes = {(const uint8_t *)(slot + 1), slot->len},
+        .number = slot->number,
+        .is_whole = whole,
+    };
+    *at = place + room_for(slot->len);
     return true;
 }
 

@@ -10,7 +10,7 @@
 #define KMSD_AUDIT_SPOOL_H
 
 #include "kmsd/detail.h"
-#include "libkms/trail/query.h"
+#include "libkms/trail/trail.h"
 
 #include <kms/bytes.h>
 #include <kms/error.h>
@@ -34,15 +34,35 @@ void kmsd_spool_close(struct kmsd_spool *spool); /* NULL is allowed */
 /* The number of the record that is put next. Before the first put only. */
 void kmsd_spool_number(struct kmsd_spool *spool, uint64_t next);
 
-/* Puts a record and gives its number. gist: what the index takes of it; NULL: not known. KMS_ERR_BUSY:
- * there is no room; take first. KMS_ERR_LIMIT: there never will be. */
-KMS_MUST_USE enum kms_err kmsd_spool_put(struct kmsd_spool *spool, struct kms_str record,
-    const struct kms_trail_gist *gist, uint64_t *number);
+/* What waits there. */
+enum kmsd_spool_kind {
+    KMSD_SPOOL_RECORD = 1, /* the text of a record */
+    KMSD_SPOOL_REQUEST,    /* a request that has to be made a record of: kmsd/audit/pack.h */
+};
 
-/* A record that waits. Views, valid until it is given up. */
+/* A place in the ring that somebody is about to write to. */
+struct kmsd_spool_place {
+    uint8_t *data; /* as many bytes as were asked for, aligned for any integer */
+    uint64_t number;
+    struct kmsd_spool_slot *slot;
+};
+
+/* Sets a place aside and gives it a number. Everything behind it waits until it is put. KMS_ERR_BUSY: there
+ * is no room; take first. KMS_ERR_LIMIT: there never will be. */
+KMS_MUST_USE enum kms_err kmsd_spool_begin(struct kmsd_spool *spool, enum kmsd_spool_kind kind,
+    size_t len, struct kmsd_spool_place *place);
+
+/* It has been written. */
+void kmsd_spool_put(const struct kmsd_spool_place *place);
+
+/* Both, for the text of a record. */
+KMS_MUST_USE enum kms_err kmsd_spool_put_record(
+    struct kmsd_spool *spool, struct kms_str record, uint64_t *number);
+
+/* What waits. Views, valid until it is given up. */
 struct kmsd_spooled {
-    struct kms_str record;
-    const struct kms_trail_gist *gist; /* NULL: not known */
+    enum kmsd_spool_kind kind;
+    struct kms_bytes bytes;
     uint64_t number;
     bool
         is_whole; /* false: its putting was cut off by a kill, and nobody was told that it is there */

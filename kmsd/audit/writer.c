@@ -1,5 +1,6 @@
 #include "kmsd/audit/writer.h"
 
+#include "kmsd/audit/pack.h"
 #include "kmsd/audit/record.h"
 #include "libkms/base/clock.h"
 
@@ -209,18 +210,16 @@ enum kms_err kmsd_writer_expire(struct kmsd_writer *writer, int64_t at_ms, uint3
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-/* Stands in the place of a record that a killed process had not finished. */
-static void write_abandoned(struct kmsd_writer *writer, struct kms_buf *out)
+/* Stands in the place of a record that cannot be told any more. */
+static void write_abandoned(struct kmsd_writer *writer, const char *details, struct kms_buf *out)
 {
     const struct kmsd_audit_happening happening = {
         .event_name = "AbandonRecord",
         .account = writer->options->account,
         .region = writer->options->region,
-        .details = KMS_STR_LITERAL(
-            "{\"reason\":\"the process was killed while it put this record down; the request was "
-            "not answered\"}"),
+        .details = kms_str(details),
     };
-    kms_buf_reset(out);
+    kms_buf_rewind(out);
     kmsd_audit_write_happening(out, &happening, now_ms(writer));
 }
 
@@ -241,11 +240,11 @@ static void note_clock(struct kmsd_writer *writer, int64_t at_ms, struct kms_buf
         .region = writer->options->region,
         .details = kms_str(details),
     };
-    kms_buf_reset(scratch);
+    kms_buf_rewind(scratch);
     kmsd_audit_write_happening(scratch, &happening, at_ms);
     uint64_t number = 0;
     if (scratch->err == KMS_OK &&
-        kmsd_spool_put(writer->spool, kms_buf_str(scratch), NULL, &number) == KMS_OK)
+        kmsd_spool_put_record(writer->spool, kms_buf_str(scratch), &number) == KMS_OK)
         writer->clock_notice = number; /* else with the next batch */
 }
 
@@ -261,27 +260,64 @@ static int64_t sealing_time(struct kmsd_writer *writer, uint64_t slot_number, in
     return writer->written_ms;
 }
 
+/* A record as it will be sealed. */
+struct telling {
+    struct kms_str text;
+    struct kms_trail_gist gist;
+    bool has_gist; /* else the index reads the text */
+};
+
+static void tell_of_request(
+    const struct kmsd_audit_request *request, struct kms_buf *scratch, struct telling *out)
+{
+    kms_buf_rewind(scratch);
+    kmsd_audit_write_request(scratch, request);
+    out->text = kms_buf_str(scratch);
+    out->has_gist = kmsd_audit_gist_of(request, &out->gist);
+}
+
+static enum kms_err tell(struct kmsd_writer *writer, const struct kmsd_spooled *spooled,
+    struct kms_buf *scratch, struct telling *out)
+{
+    struct kmsd_audit_unpacked unpacked;
+    out->has_gist = false;
+    out->text = (struct kms_str){(const char *)spooled->bytes.data, spooled->bytes.len};
+    if (spooled->is_whole && spooled->kind == KMSD_SPOOL_RECORD)
+        return KMS_OK;
+    if (spooled->is_whole && kmsd_audit_unpack(spooled->bytes, &unpacked) == KMS_OK) {
+        tell_of_request(&unpacked.request, scratch, out);
+        return scratch->err;
+    }
+    write_abandoned(writer,
+        spooled->is_whole
+            ? "{\"reason\":\"what was put down of this request makes no sense\"}"
+            : "{\"reason\":\"the process was killed while it put this record down; the request was "
+              "not answered\"}",
+        scratch);
+    out->text = kms_buf_str(scratch);
+    return scratch->err;
+}
+
 /* Seals records into writer->out. *at: what they came from in the spool. */
 static enum kms_err seal_batch(
     struct kmsd_writer *writer, uint64_t *at, uint64_t *number, struct kms_trail_hash *chain)
 {
-    KMS_BUF_AUTO scratch;
-    kms_buf_init(&scratch, KMS_TRAIL_RECORD_MAX);
+    struct kms_buf *scratch = &writer->scratch;
     struct kmsd_spooled next;
+    struct telling telling;
     int64_t at_ms = now_ms(writer);
     enum kms_err err = KMS_OK;
     if (!kmsd_spool_is_empty(writer->spool))
-        note_clock(writer, at_ms, &scratch);
+        note_clock(writer, at_ms, scratch);
     while (err == KMS_OK && writer->out.len < BATCH && kmsd_spool_peek(writer->spool, at, &next)) {
-        if (!next.is_whole) {
-            write_abandoned(writer, &scratch);
-            next.record = kms_buf_str(&scratch);
-        }
         size_t from = writer->out.len;
-        err = kms_trail_record_append(
-            &writer->out, next.record, ++*number, sealing_time(writer, next.number, at_ms), chain);
+        err = tell(writer, &next, scratch, &telling);
         if (err == KMS_OK)
-            kms_trail_drafts_add(writer->drafts, line_from(&writer->out, from), *number, next.gist);
+            err = kms_trail_record_append(&writer->out, telling.text, ++*number,
+                sealing_time(writer, next.number, at_ms), chain);
+        if (err == KMS_OK)
+            kms_trail_drafts_add(writer->drafts, line_from(&writer->out, from), *number,
+                telling.has_gist ? &telling.gist : NULL);
     }
     return err;
 }
@@ -291,7 +327,7 @@ static enum kms_err drain_batch(struct kmsd_writer *writer, bool *is_done)
     uint64_t at = 0;
     uint64_t number = writer->last;
     struct kms_trail_hash chain = writer->chain;
-    kms_buf_reset(&writer->out);
+    kms_buf_rewind(&writer->out);
     enum kms_err err = seal_batch(writer, &at, &number, &chain);
     if (err == KMS_OK && writer->out.len != 0)
         err = kmsd_write_at(writer->fd, kms_buf_bytes(&writer->out), writer->bytes);
@@ -350,6 +386,7 @@ enum kms_err kmsd_writer_open(struct kmsd_writer *writer, const struct kmsd_audi
     *found = (struct kmsd_writer_found){.damaged = 0};
     writer->folder.fd = -1;
     kms_buf_init(&writer->out, BATCH + 2 * KMS_TRAIL_LINE_MAX);
+    kms_buf_init(&writer->scratch, KMS_TRAIL_RECORD_MAX);
     enum kms_err err = kmsd_folder_open(options->folder, &writer->folder, detail);
     if (err == KMS_OK)
         err = kmsd_spool_open(writer->folder.fd, &writer->spool, &found->spool, detail);
@@ -370,5 +407,6 @@ void kmsd_writer_clean_up(struct kmsd_writer *writer)
     kmsd_signer_free(writer->signer);
     writer->signer = NULL;
     kms_buf_clean_up(&writer->out);
+    kms_buf_clean_up(&writer->scratch);
     kmsd_folder_close(&writer->folder);
 }

@@ -20,6 +20,7 @@ struct kmsd_writer {
     void (*written)(void *context, struct kms_str lines); /* told of all lines; NULL: nobody */
     void *context;
     struct kms_buf out;              /* lines that are about to be written */
+    struct kms_buf scratch;          /* the record at hand */
     struct kms_trail_drafts *drafts; /* of the index */
 
     /* the file at hand */

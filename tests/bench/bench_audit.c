@@ -29,7 +29,7 @@ static double used_us(clockid_t clock)
 }
 
 /* A request as Encrypt's is. */
-static enum kms_err record(struct kmsd_audit *audit, struct kmsd_audit_scratch *scratch)
+static enum kms_err record(struct kmsd_audit *audit)
 {
     static const struct kmsd_audit_identity root = {
         .who = KMSD_AUDIT_ROOT,
@@ -42,10 +42,10 @@ static enum kms_err record(struct kmsd_audit *audit, struct kmsd_audit_scratch *
         .arn = KMS_STR_LITERAL(
             "arn:aws:kms:eu-central-1:111122223333:key/5b5a0800-4c69-468e-8100-52990c4157fc"),
         .account = KMS_STR_LITERAL("111122223333"),
-        .type = "AWS::KMS::Key",
+        .type = KMS_STR_LITERAL("AWS::KMS::Key"),
     };
     const struct kmsd_audit_request request = {
-        .event_source = "kms.amazonaws.com",
+        .event_source = KMS_STR_LITERAL("kms.amazonaws.com"),
         .event_name = KMS_STR_LITERAL("Encrypt"),
         .identity = &root,
         .time_ms = kms_clock_now_ms(),
@@ -64,7 +64,7 @@ static enum kms_err record(struct kmsd_audit *audit, struct kmsd_audit_scratch *
         .resources = &key,
         .resource_count = 1,
     };
-    return kmsd_audit_record(audit, scratch, &request);
+    return kmsd_audit_record(audit, &request);
 }
 
 int main(int argc, char **argv)
@@ -76,7 +76,6 @@ int main(int argc, char **argv)
     struct kmsd_custody *custody = NULL;
     struct kmsd_audit *audit = NULL;
     struct kmsd_detail detail = {.text = ""};
-    struct kmsd_audit_scratch scratch;
     if (count <= 0 || mkdtemp(folder) == NULL)
         return 1;
     check(kmsd_crypto_init(NULL), "setting up libcrypto");
@@ -88,16 +87,15 @@ int main(int argc, char **argv)
     options.account = kms_str("111122223333");
     options.region = kms_str("eu-central-1");
     check(kmsd_audit_open(&options, &audit, &detail), "opening a trail");
-    kmsd_audit_scratch_init(&scratch);
     for (long i = 0; i < count / 10; i++) /* the spool's pages come into use */
-        check(record(audit, &scratch), "recording");
+        check(record(audit), "recording");
     check(kmsd_audit_flush(audit), "writing");
     double all_from = used_us(CLOCK_PROCESS_CPUTIME_ID);
     double own_us = 0;
     for (long i = 0; i < count; i++) {
         static const struct timespec rest = {.tv_nsec = 1000000};
         double from = used_us(CLOCK_THREAD_CPUTIME_ID);
-        check(record(audit, &scratch), "recording");
+        check(record(audit), "recording");
         own_us += used_us(CLOCK_THREAD_CPUTIME_ID) - from;
         if (i % 100 == 99) /* as many a second as a busy daemon has, so that the writer keeps up */
             (void)nanosleep(&rest, NULL);
@@ -113,7 +111,6 @@ int main(int argc, char **argv)
            "indexing (less two readings of a clock, %.2f us each)\n",
         own_us / (double)count - clock_us, all_us / (double)count - 2 * clock_us, clock_us);
     kmsd_audit_close(audit);
-    kmsd_audit_scratch_clean_up(&scratch);
     kmsd_custody_free(custody);
     (void)snprintf(command, sizeof(command), "rm -rf '%s'", folder);
     return system(command) == 0 ? 0 : 1;

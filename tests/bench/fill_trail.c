@@ -33,8 +33,7 @@ static uint64_t scatter(uint64_t number)
     return number ^ number >> 31;
 }
 
-static enum kms_err record(
-    struct kmsd_audit *trail, struct kmsd_audit_scratch *scratch, uint64_t number, bool is_rare)
+static enum kms_err record(struct kmsd_audit *trail, uint64_t number, bool is_rare)
 {
     static const char *const names[] = {
         "Decrypt", "Encrypt", "GenerateDataKey", "DescribeKey", "Decrypt", "Sign", "Decrypt"};
@@ -67,9 +66,10 @@ static enum kms_err record(
         .access_key_id = kms_str("AKIAIOSFODNN7EXAMPLE"),
         .user_name = kms_str(user),
     };
-    const struct kmsd_audit_resource key = {kms_str(key_arn), kms_str(ACCOUNT), "AWS::KMS::Key"};
+    const struct kmsd_audit_resource key = {
+        kms_str(key_arn), kms_str(ACCOUNT), kms_str("AWS::KMS::Key")};
     const struct kmsd_audit_request request = {
-        .event_source = "kms.amazonaws.com",
+        .event_source = KMS_STR_LITERAL("kms.amazonaws.com"),
         .event_name = kms_str(names[drawn / USERS / KEYS % (sizeof(names) / sizeof(names[0]))]),
         .identity = &identity,
         .time_ms = clock_ms,
@@ -83,21 +83,18 @@ static enum kms_err record(
         .resources = &key,
         .resource_count = 1,
     };
-    return kmsd_audit_record(trail, scratch, &request);
+    return kmsd_audit_record(trail, &request);
 }
 
 static enum kms_err fill(struct kmsd_audit *trail, uint64_t count)
 {
     const int64_t month_ms = INT64_C(86400000) * DAYS;
     const int64_t from_ms = kms_clock_now_ms() - month_ms;
-    struct kmsd_audit_scratch scratch;
     enum kms_err err = KMS_OK;
-    kmsd_audit_scratch_init(&scratch);
     for (uint64_t i = 0; err == KMS_OK && i < count; i++) {
         clock_ms = from_ms + (int64_t)((double)month_ms * (double)i / (double)count);
-        err = record(trail, &scratch, i, i < RARE);
+        err = record(trail, i, i < RARE);
     }
-    kmsd_audit_scratch_clean_up(&scratch);
     return err;
 }
 

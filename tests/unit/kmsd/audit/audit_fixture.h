@@ -28,7 +28,6 @@ struct fixture {
     struct kmsd_custody *custody;
     struct kmsd_audit_options options;
     struct kmsd_audit *trail;
-    struct kmsd_audit_scratch scratch;
 };
 
 static _Atomic int64_t clock_ms = INT64_C(1795396373123);
@@ -56,7 +55,6 @@ static inline int set_up(void **state)
     f->options.account = kms_str(ACCOUNT);
     f->options.region = kms_str("eu-central-1");
     f->options.now_ms = read_clock;
-    kmsd_audit_scratch_init(&f->scratch);
     *state = f;
     return 0;
 }
@@ -66,7 +64,6 @@ static inline int tear_down(void **state)
     struct fixture *f = *state;
     char command[128];
     kmsd_audit_close(f->trail);
-    kmsd_audit_scratch_clean_up(&f->scratch);
     kmsd_custody_free(f->custody);
     (void)snprintf(command, sizeof(command), "rm -rf '%s'", f->folder);
     int status = system(command);
@@ -104,10 +101,10 @@ static inline enum kms_err record_one(
     const struct kmsd_audit_resource key = {
         .arn = KMS_STR_LITERAL("arn:aws:kms:eu-central-1:" ACCOUNT ":key/k"),
         .account = KMS_STR_LITERAL(ACCOUNT),
-        .type = "AWS::KMS::Key",
+        .type = KMS_STR_LITERAL("AWS::KMS::Key"),
     };
     const struct kmsd_audit_request request = {
-        .event_source = "kms.amazonaws.com",
+        .event_source = KMS_STR_LITERAL("kms.amazonaws.com"),
         .event_name = kms_str(event_name),
         .identity = &alice,
         .time_ms = clock_ms,
@@ -121,7 +118,7 @@ static inline enum kms_err record_one(
         .resources = &key,
         .resource_count = 1,
     };
-    return kmsd_audit_record(f->trail, &f->scratch, &request);
+    return kmsd_audit_record(f->trail, &request);
 }
 
 static inline void record_many(struct fixture *f, size_t count)

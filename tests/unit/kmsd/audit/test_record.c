@@ -51,17 +51,17 @@ static const struct kmsd_audit_identity odd_name = {
     .who = KMSD_AUDIT_IAM_USER, .user_name = KMS_STR_LITERAL("a\"b")};
 
 static const struct kmsd_audit_resource keys[] = {
-    {KMS_STR_LITERAL(KEY_ARN), KMS_STR_LITERAL(ACCOUNT), "AWS::KMS::Key"},
+    {KMS_STR_LITERAL(KEY_ARN), KMS_STR_LITERAL(ACCOUNT), KMS_STR_LITERAL("AWS::KMS::Key")},
     {KMS_STR_LITERAL("arn:aws:kms:us-east-1:444455556666:alias/x"), KMS_STR_LITERAL("444455556666"),
-        NULL},
-    {KMS_STR_LITERAL(""), KMS_STR_LITERAL(""), ""},
-    {{NULL, 0}, KMS_STR_LITERAL(ACCOUNT), "AWS::KMS::Key"},
+        {NULL, 0}},
+    {KMS_STR_LITERAL(""), KMS_STR_LITERAL(""), KMS_STR_LITERAL("")},
+    {{NULL, 0}, KMS_STR_LITERAL(ACCOUNT), KMS_STR_LITERAL("AWS::KMS::Key")},
 };
 
 static struct kmsd_audit_request request_by(const struct kmsd_audit_identity *identity)
 {
     return (struct kmsd_audit_request){
-        .event_source = "kms.amazonaws.com",
+        .event_source = KMS_STR_LITERAL("kms.amazonaws.com"),
         .event_name = KMS_STR_LITERAL("Encrypt"),
         .identity = identity,
         .time_ms = time_ms,
@@ -154,7 +154,7 @@ static void what_has_escapes_has_to_be_read(void **state)
     assert_false(kmsd_audit_gist_of(&request, &gist));
     for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
         const struct kmsd_audit_resource resource = {
-            .arn = kms_str(odd[i]), .type = "AWS::KMS::Key"};
+            .arn = kms_str(odd[i]), .type = KMS_STR_LITERAL("AWS::KMS::Key")};
         request = request_by(&root);
         assert_true(kmsd_audit_gist_of(&request, &gist));
         request.error_code = kms_str(odd[i]);

@@ -41,7 +41,7 @@ static void assert_fred(
     struct kmsd_audit_identity told;
     kmsd_audit_identity_of(&principal, &told);
     const struct kmsd_audit_request request = {
-        .event_source = "kms.amazonaws.com",
+        .event_source = KMS_STR_LITERAL("kms.amazonaws.com"),
         .event_name = KMS_STR_LITERAL("ListKeys"),
         .identity = &told,
     };
