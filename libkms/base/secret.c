@@ -1,14 +1,14 @@
 #include "libkms/base/secret.h"
 
+#include "libkms/base/locked.h"
+
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 /*
  * Where OpenSSL's secure heap has been set up (kmsd does at start) a secret comes from it: locked
  * once, guarded, no system call each. Elsewhere (libkms inside somebody's program, where a library
- * must not claim process-wide state) each secret gets pages of its own.
+ * must not set up what the whole process shares) each secret gets pages of its own.
  */
 struct kms_secret {
     size_t len;
@@ -23,19 +23,6 @@ enum {
         16384, /* tables, made once: the heap, which hands out powers of two, is for small secrets */
 };
 
-static struct kms_secret *map_pages(size_t size, size_t *mapped)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t rounded = (size + page - 1) / page * page;
-    void *at = mmap(NULL, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED)
-        return NULL;
-    (void)mlock(at, rounded); /* may exceed RLIMIT_MEMLOCK: still wiped and undumpable */
-    (void)madvise(at, rounded, MADV_DONTDUMP);
-    *mapped = rounded;
-    return at;
-}
-
 enum kms_err kms_secret_new(size_t len, struct kms_secret **out)
 {
     if (len == 0 || len > KMS_SECRET_MAX)
@@ -47,7 +34,7 @@ enum kms_err kms_secret_new(size_t len, struct kms_secret **out)
         CRYPTO_secure_used() < SHARED_HEAP_MAX)
         secret = OPENSSL_secure_zalloc(size);
     if (secret == NULL) /* too large, no secure heap, or it is full enough */
-        secret = map_pages(size, &mapped);
+        secret = kms_locked_new(size, &mapped);
     if (secret == NULL)
         return KMS_ERR_NO_MEMORY;
     secret->len = len;
@@ -91,7 +78,7 @@ void kms_secret_free(struct kms_secret *secret)
         return;
     }
     kms_wipe(secret, size);
-    (void)munmap(secret, mapped);
+    kms_locked_free(secret, mapped);
 }
 
 void kms_secret_free_at(struct kms_secret **secret)

@@ -1,3 +1,4 @@
+#include "libkms/base/locked.h"
 #include "libkms/base/secret.h"
 
 #include <setjmp.h>
@@ -8,6 +9,12 @@
 #include <cmocka.h>
 
 #include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void test_new_is_zero_and_writable(void **state)
 {
@@ -90,6 +97,131 @@ static void test_compares_octets(void **state)
     kms_wipe(NULL, 0);
 }
 
+/* --- pages that are kept ---------------------------------------------------------------------- */
+
+static bool is_mapped(const void *page)
+{
+    return msync((void *)page, 1, MS_ASYNC) == 0;
+}
+
+/* Of what is handed out nothing is zeroed first: zeros tell that it was wiped when it was freed. */
+static void test_a_page_is_used_again_and_wiped(void **state)
+{
+    (void)state;
+    enum { LEN = 3000 };
+    static const uint8_t zero[LEN];
+    KMS_SECRET_AUTO again = NULL;
+    struct kms_secret *secret = NULL;
+    assert_int_equal(kms_secret_new(LEN, &secret), KMS_OK);
+    const struct kms_secret *before = secret;
+    memset(kms_secret_data(secret), 0xa5, LEN);
+    kms_secret_free(secret);
+    assert_true(is_mapped(before));
+    assert_int_equal(kms_secret_new(LEN, &again), KMS_OK);
+    assert_ptr_equal(again, before);
+    assert_memory_equal(kms_secret_data(again), zero, LEN);
+}
+
+static void test_few_pages_are_kept(void **state)
+{
+    (void)state;
+    enum { COUNT = 3 * KMS_LOCKED_KEPT_MAX };
+    struct kms_secret *secrets[COUNT];
+    size_t still_mapped = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(kms_secret_new(32, &secrets[i]), KMS_OK);
+        for (size_t j = 0; j < i; j++)
+            assert_ptr_not_equal(secrets[i], secrets[j]);
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        kms_secret_free(secrets[i]);
+    for (size_t i = 0; i < COUNT; i++)
+        still_mapped += is_mapped(secrets[i]);
+    assert_int_equal(still_mapped, KMS_LOCKED_KEPT_MAX);
+}
+
+static void test_longer_ones_are_unmapped(void **state)
+{
+    (void)state;
+    struct kms_secret *secret = NULL;
+    assert_int_equal(kms_secret_new(100000, &secret), KMS_OK);
+    const struct kms_secret *before = secret;
+    kms_secret_free(secret);
+    assert_false(is_mapped(before));
+}
+
+static long locked_kib(void)
+{
+    char line[256];
+    long kib = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status != NULL && fgets(line, sizeof(line), status) != NULL) {
+        if (strncmp(line, "VmLck:", 6) == 0)
+            kib = strtol(line + 6, NULL, 10);
+    }
+    if (status != NULL)
+        (void)fclose(status);
+    return kib;
+}
+
+/* A child does not inherit locks. */
+static void test_a_page_is_locked_again_after_a_fork(void **state)
+{
+    (void)state;
+    struct kms_secret *secret = NULL;
+    assert_int_equal(kms_secret_new(32, &secret), KMS_OK);
+    bool may_lock = locked_kib() > 0;
+    kms_secret_free(secret);
+    if (!may_lock)
+        skip();
+    pid_t child = fork();
+    assert_int_not_equal(child, -1);
+    if (child == 0) {
+        bool ok = locked_kib() == 0 && kms_secret_new(32, &secret) == KMS_OK && locked_kib() > 0;
+        _exit(ok ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+/* Nobody gets a page that somebody has. */
+static void *use_secrets(void *mark)
+{
+    enum { TIMES = 3000, AT_ONCE = 5, LEN = 64 };
+    static const uint8_t zero[LEN];
+    uint8_t marks[LEN];
+    uintptr_t wrong = 0;
+    memset(marks, (int)(uintptr_t)mark, LEN);
+    for (int i = 0; i < TIMES; i++) {
+        struct kms_secret *secrets[AT_ONCE] = {NULL};
+        for (size_t j = 0; j < AT_ONCE; j++) {
+            if (kms_secret_new(LEN, &secrets[j]) != KMS_OK)
+                continue;
+            wrong += memcmp(kms_secret_data(secrets[j]), zero, LEN) != 0;
+            memcpy(kms_secret_data(secrets[j]), marks, LEN);
+        }
+        for (size_t j = 0; j < AT_ONCE; j++) {
+            wrong += secrets[j] == NULL || memcmp(kms_secret_data(secrets[j]), marks, LEN) != 0;
+            kms_secret_free(secrets[j]);
+        }
+    }
+    return (void *)wrong;
+}
+
+static void test_threads_share_pages(void **state)
+{
+    (void)state;
+    pthread_t threads[6];
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use_secrets, (void *)(i + 1)), 0);
+    for (size_t i = 0; i < 6; i++) {
+        void *wrong = NULL;
+        assert_int_equal(pthread_join(threads[i], &wrong), 0);
+        assert_null(wrong);
+    }
+}
+
 /* The same with the secure heap that kmsd sets up: kept apart, and no failure when it is full. */
 static void test_secure_heap(void **state)
 {
@@ -123,6 +255,11 @@ int main(void)
         cmocka_unit_test(test_equality_sees_every_octet_and_the_length),
         cmocka_unit_test(test_random_differs),
         cmocka_unit_test(test_compares_octets),
+        cmocka_unit_test(test_a_page_is_used_again_and_wiped),
+        cmocka_unit_test(test_few_pages_are_kept),
+        cmocka_unit_test(test_longer_ones_are_unmapped),
+        cmocka_unit_test(test_a_page_is_locked_again_after_a_fork),
+        cmocka_unit_test(test_threads_share_pages),
         cmocka_unit_test(test_secure_heap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
