@@ -1,34 +1,8 @@
 #include "libkms/envelope/derive.h"
 
-#include <openssl/core_names.h>
-#include <openssl/kdf.h>
-#include <openssl/params.h>
+#include "libkms/envelope/hkdf.h"
 
-enum { INFO_MAX = 2 + KMS_MESSAGE_ID_MAX, PRK_MAX = 64 };
-
-/* One HKDF operation. mode: EVP_KDF_HKDF_MODE_*. */
-static enum kms_err derive(const char *digest, int mode, struct kms_bytes key,
-    struct kms_bytes salt, struct kms_bytes info, uint8_t *out, size_t out_len)
-{
-    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
-    EVP_KDF_CTX *ctx = kdf == NULL ? NULL : EVP_KDF_CTX_new(kdf);
-    EVP_KDF_free(kdf); /* the context holds a reference */
-    OSSL_PARAM params[6];
-    size_t n = 0;
-    params[n++] = OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode);
-    params[n++] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)digest, 0);
-    params[n++] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)key.data, key.len);
-    if (salt.len > 0)
-        params[n++] =
-            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt.data, salt.len);
-    if (info.len > 0)
-        params[n++] =
-            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)info.data, info.len);
-    params[n] = OSSL_PARAM_construct_end();
-    bool ok = ctx != NULL && EVP_KDF_derive(ctx, out, out_len, params) == 1;
-    EVP_KDF_CTX_free(ctx);
-    return ok ? KMS_OK : KMS_ERR_CRYPTO;
-}
+enum { INFO_MAX = 2 + KMS_MESSAGE_ID_MAX };
 
 static size_t put_suite_id(const struct kms_suite *suite, uint8_t *out)
 {
@@ -37,7 +11,7 @@ static size_t put_suite_id(const struct kms_suite *suite, uint8_t *out)
     return 2;
 }
 
-/* RFC 5869: an absent salt is a string of zeros, which is what an empty HMAC key amounts to. */
+/* Without salt. */
 static enum kms_err derive_plain(const struct kms_suite *suite, struct kms_bytes data_key,
     struct kms_bytes message_id, uint8_t *key)
 {
@@ -45,8 +19,8 @@ static enum kms_err derive_plain(const struct kms_suite *suite, struct kms_bytes
     size_t len = put_suite_id(suite, info);
     memcpy(info + len, message_id.data, message_id.len);
     len += message_id.len;
-    return derive(suite->kdf_digest, EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND, data_key,
-        kms_bytes("", 0), kms_bytes(info, len), key, suite->key_len);
+    return kms_hkdf(
+        suite->kdf_digest, data_key, kms_bytes("", 0), kms_bytes(info, len), key, suite->key_len);
 }
 
 /* One extract, two expands. */
@@ -55,24 +29,23 @@ static enum kms_err derive_committing(const struct kms_suite *suite, struct kms_
 {
     static const char key_label[] = "DERIVEKEY";
     static const char commitment_label[] = "COMMITKEY";
-    const struct kms_bytes none = kms_bytes("", 0);
-    KMS_SECRET_AUTO prk = NULL;
-    enum kms_err err = kms_secret_new(PRK_MAX, &prk); /* the length of SHA-512 */
+    const char *digest = suite->kdf_digest;
+    KMS_SECRET_AUTO kept = NULL;
+    enum kms_err err = kms_secret_new(KMS_HKDF_PRK_MAX, &kept);
     if (err != KMS_OK)
         return err;
-    err = derive(suite->kdf_digest, EVP_KDF_HKDF_MODE_EXTRACT_ONLY, data_key, message_id, none,
-        kms_secret_data(prk), PRK_MAX);
+    struct kms_bytes prk = {kms_secret_data(kept), 0};
+    err = kms_hkdf_extract(digest, message_id, data_key, kms_secret_data(kept), &prk.len);
     if (err != KMS_OK)
         return err;
     uint8_t info[2 + sizeof(key_label) - 1];
     size_t len = put_suite_id(suite, info);
     memcpy(info + len, key_label, sizeof(key_label) - 1);
-    err = derive(suite->kdf_digest, EVP_KDF_HKDF_MODE_EXPAND_ONLY, kms_secret_bytes(prk), none,
-        kms_bytes(info, sizeof(info)), key, suite->key_len);
+    err = kms_hkdf_expand(digest, prk, kms_bytes(info, sizeof(info)), key, suite->key_len);
     if (err != KMS_OK)
         return err;
-    return derive(suite->kdf_digest, EVP_KDF_HKDF_MODE_EXPAND_ONLY, kms_secret_bytes(prk), none,
-        kms_bytes(commitment_label, sizeof(commitment_label) - 1), commitment, KMS_COMMITMENT_LEN);
+    return kms_hkdf_expand(digest, prk, kms_bytes(commitment_label, sizeof(commitment_label) - 1),
+        commitment, KMS_COMMITMENT_LEN);
 }
 
 enum kms_err kms_derive(const struct kms_suite *suite, struct kms_bytes data_key,
@@ -95,10 +68,4 @@ enum kms_err kms_derive(const struct kms_suite *suite, struct kms_bytes data_key
     *key = derived;
     derived = NULL; /* now the caller's */
     return KMS_OK;
-}
-
-enum kms_err kms_hkdf(const char *digest, struct kms_bytes key, struct kms_bytes salt,
-    struct kms_bytes info, uint8_t *out, size_t out_len)
-{
-    return derive(digest, EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND, key, salt, info, out, out_len);
 }

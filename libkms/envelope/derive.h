@@ -1,6 +1,6 @@
 /*
  * From the data key to the message key and the commitment.
- * Source: AWS Encryption SDK specification, algorithm suites; HKDF is RFC 5869.
+ * Source: AWS Encryption SDK specification, algorithm suites.
  */
 #ifndef KMS_ENVELOPE_DERIVE_H
 #define KMS_ENVELOPE_DERIVE_H
@@ -14,10 +14,5 @@
  */
 KMS_MUST_USE enum kms_err kms_derive(const struct kms_suite *suite, struct kms_bytes data_key,
     struct kms_bytes message_id, struct kms_secret **key, uint8_t commitment[KMS_COMMITMENT_LEN]);
-
-/* HKDF, extract and expand, with the hash of libcrypto's name. An output longer than 255 hashes:
- * KMS_ERR_CRYPTO. */
-KMS_MUST_USE enum kms_err kms_hkdf(const char *digest, struct kms_bytes key, struct kms_bytes salt,
-    struct kms_bytes info, uint8_t *out, size_t out_len);
 
 #endif

@@ -1,5 +1,6 @@
 #include "libkms/envelope/frame.h"
 
+#include "libkms/envelope/algorithm.h"
 #include "libkms/envelope/wire.h"
 
 #include <openssl/crypto.h>
@@ -103,10 +104,9 @@ enum kms_err kms_frame_cipher_new(const struct kms_suite *suite, const struct km
     cipher->ctx = EVP_CIPHER_CTX_new();
     if (cipher->ctx == NULL)
         return KMS_ERR_NO_MEMORY;
-    EVP_CIPHER *algorithm = EVP_CIPHER_fetch(NULL, suite->cipher, NULL);
+    const EVP_CIPHER *algorithm = kms_algorithm_cipher(suite->cipher);
     int ok = algorithm != NULL && EVP_CipherInit_ex2(cipher->ctx, algorithm,
                                       kms_secret_bytes(key).data, NULL, (int)direction, NULL) == 1;
-    EVP_CIPHER_free(algorithm); /* the context holds a reference */
     if (!ok)
         return KMS_ERR_CRYPTO;
     *out = cipher;

@@ -11,8 +11,9 @@
 #include "libkms/base/encoding.h"
 #include "libkms/base/sha256.h"
 #include "libkms/envelope/context.h"
-#include "libkms/envelope/derive.h"
 #include "libkms/envelope/failure.h"
+#include "libkms/envelope/hkdf.h"
+#include "libkms/envelope/hkdf.h"
 #include "libkms/envelope/key_section.h"
 #include "libkms/envelope/keyring.h"
 

@@ -5,6 +5,7 @@
  *   provider info = key name || u32 tag bits (128) || u32 IV length (12) || IV
  *   ciphertext    = AES-GCM(key, IV, data key, AAD = serialised context) || tag
  */
+#include "libkms/envelope/algorithm.h"
 #include "libkms/envelope/failure.h"
 #include "libkms/envelope/keyring.h"
 #include "libkms/envelope/wire.h"
@@ -47,7 +48,7 @@ static bool gcm(const struct raw_aes_keyring *keyring, int seal, const uint8_t *
     struct kms_bytes aad, struct kms_bytes in, uint8_t *out, uint8_t *tag)
 {
     int n = 0;
-    EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, keyring->cipher, NULL);
+    const EVP_CIPHER *cipher = kms_algorithm_cipher(keyring->cipher);
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     bool ok =
         cipher != NULL && ctx != NULL &&
@@ -61,7 +62,6 @@ static bool gcm(const struct raw_aes_keyring *keyring, int seal, const uint8_t *
     if (ok && seal)
         ok = EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, KMS_GCM_TAG_LEN, tag) == 1;
     EVP_CIPHER_CTX_free(ctx);
-    EVP_CIPHER_free(cipher);
     if (!ok)
         kms_wipe(out, in.len);
     return ok;

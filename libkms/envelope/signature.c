@@ -2,6 +2,7 @@
 
 #include "libkms/base/encoding.h"
 #include "libkms/base/secret.h"
+#include "libkms/envelope/algorithm.h"
 #include "libkms/envelope/wire.h"
 
 #include <openssl/core_names.h>
@@ -39,10 +40,9 @@ static enum kms_err with_key(
     made->kind = kind;
     made->key = key;
     made->digest = EVP_MD_CTX_new();
-    EVP_MD *algorithm = EVP_MD_fetch(NULL, kind->digest, NULL);
+    const EVP_MD *algorithm = kms_algorithm_digest(kind->digest);
     bool ok = made->digest != NULL && algorithm != NULL &&
               EVP_DigestInit_ex2(made->digest, algorithm, NULL) == 1;
-    EVP_MD_free(algorithm);
     if (!ok) {
         kms_signature_free(made);
         return KMS_ERR_CRYPTO;

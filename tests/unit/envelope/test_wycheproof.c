@@ -1,7 +1,7 @@
 /* HKDF and RSAES-PKCS1-v1_5, which only messages of others use, against Project Wycheproof's vectors. */
 #include "libkms/base/encoding.h"
-#include "libkms/envelope/derive.h"
 #include "libkms/envelope/failure.h"
+#include "libkms/envelope/hkdf.h"
 #include "tests/unit/envelope/support.h"
 
 #include <jansson.h>
