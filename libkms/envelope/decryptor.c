@@ -44,9 +44,11 @@ struct kms_envelope_decryptor {
     uint8_t small[KMS_FOOTER_MAX]; /* a frame's head, or the footer */
     size_t small_len;
 
-    uint8_t *content; /* ciphertext and tag, then plaintext */
+    uint8_t
+        *content; /* ciphertext and tag, then plaintext; NULL until a frame cannot go straight */
     size_t content_capacity;
-    size_t content_len; /* collected */
+    size_t content_len;  /* collected */
+    size_t content_used; /* bytes of it ever written to */
 
     struct kms_bytes pending; /* verified plaintext to give out */
     struct kms_bytes held;    /* the last frame's, until the signature verified */
@@ -110,7 +112,7 @@ void kms_envelope_decryptor_free(struct kms_envelope_decryptor *decryptor)
     kms_buf_clean_up(&decryptor->header);
     kms_message_clean_up(&decryptor->message);
     kms_frame_cipher_free(decryptor->cipher);
-    kms_memory_free(decryptor->content, decryptor->content_capacity, decryptor->content_capacity);
+    kms_memory_free(decryptor->content, decryptor->content_capacity, decryptor->content_used);
     kms_wipe(decryptor, sizeof(*decryptor));
     OPENSSL_free(decryptor);
 }
@@ -276,10 +278,10 @@ static enum kms_err make_room(struct kms_envelope_decryptor *decryptor, size_t l
     uint8_t *content = kms_memory_new(len);
     if (content == NULL)
         return fail_here(decryptor, KMS_ERR_NO_MEMORY, "no memory for a frame");
-    memset(content, 0, len); /* so that all of it may be wiped */
-    kms_memory_free(decryptor->content, decryptor->content_capacity, decryptor->content_capacity);
+    kms_memory_free(decryptor->content, decryptor->content_capacity, decryptor->content_used);
     decryptor->content = content;
     decryptor->content_capacity = len;
+    decryptor->content_used = 0;
     return KMS_OK;
 }
 
@@ -306,7 +308,7 @@ static enum kms_err read_frame_head(
         return fail_here(decryptor, err, kms_err_text(err));
     decryptor->content_len = 0;
     decryptor->state = IN_FRAME_CONTENT; /* the part still begins at the head */
-    return make_room(decryptor, decryptor->frame.content_len + KMS_GCM_TAG_LEN);
+    return KMS_OK;
 }
 
 static void end_body(struct kms_envelope_decryptor *decryptor)
@@ -316,40 +318,62 @@ static void end_body(struct kms_envelope_decryptor *decryptor)
         decryptor->plaintext_len, decryptor->offset);
 }
 
-static enum kms_err open_frame(struct kms_envelope_decryptor *decryptor)
+/* An opened frame, the last one unless it is regular, is behind. */
+static void end_frame(struct kms_envelope_decryptor *decryptor)
+{
+    decryptor->plaintext_len += decryptor->frame.content_len;
+    if (decryptor->frame.kind != KMS_FRAME_REGULAR) {
+        end_body(decryptor);
+        return;
+    }
+    decryptor->expect.sequence++; /* cannot wrap: the highest number only heads final frames */
+    begin_part(decryptor, IN_FRAME_HEAD);
+}
+
+/* From sealed, ciphertext and tag, to out, which may be the same place. */
+static enum kms_err open_frame(
+    struct kms_envelope_decryptor *decryptor, const uint8_t *sealed, uint8_t *out)
 {
     const struct kms_frame_head *frame = &decryptor->frame;
     enum kms_err err = KMS_OK;
     if (decryptor->message.signature != NULL) /* over the ciphertext, so before opening */
-        err = kms_signature_update(decryptor->message.signature,
-            kms_bytes(decryptor->content, frame->content_len + KMS_GCM_TAG_LEN));
+        err = kms_signature_update(
+            decryptor->message.signature, kms_bytes(sealed, frame->content_len + KMS_GCM_TAG_LEN));
     if (err != KMS_OK)
         return fail_here(decryptor, err, kms_err_text(err));
-    err = kms_frame_open(decryptor->cipher, frame, decryptor->content);
+    err = kms_frame_open_to(decryptor->cipher, frame, sealed, out);
+    return err == KMS_OK ? KMS_OK : fail_here(decryptor, err, "the frame's tag does not verify");
+}
+
+/* A message's last plaintext is held until its signature, if there is one, verified. */
+static bool is_held(const struct kms_envelope_decryptor *decryptor)
+{
+    return decryptor->frame.kind != KMS_FRAME_REGULAR && decryptor->message.signature != NULL;
+}
+
+static enum kms_err open_collected(struct kms_envelope_decryptor *decryptor)
+{
+    enum kms_err err = open_frame(decryptor, decryptor->content, decryptor->content);
     if (err != KMS_OK)
-        return fail_here(decryptor, err, "the frame's tag does not verify");
-    struct kms_bytes plaintext = kms_bytes(decryptor->content, frame->content_len);
-    decryptor->plaintext_len += plaintext.len;
-    if (frame->kind == KMS_FRAME_REGULAR) {
-        decryptor->pending = plaintext;
-        decryptor->expect.sequence++; /* cannot wrap: the highest number only heads final frames */
-        begin_part(decryptor, IN_FRAME_HEAD);
-    } else if (decryptor->message.signature != NULL) {
+        return err;
+    struct kms_bytes plaintext = kms_bytes(decryptor->content, decryptor->frame.content_len);
+    if (is_held(decryptor)) {
         decryptor->held = plaintext;
+        decryptor->plaintext_len += plaintext.len;
         begin_part(decryptor, IN_FOOTER);
-    } else {
-        decryptor->pending = plaintext;
-        end_body(decryptor);
+        return KMS_OK;
     }
+    decryptor->pending = plaintext;
+    end_frame(decryptor);
     return KMS_OK;
 }
 
-/* A regular frame that is at hand whole, from where it is to where it goes. False: not this one. */
+/* A frame that is at hand whole, from where it is to where it goes. False: not this one. */
 static bool can_open_straight(const struct kms_envelope_decryptor *decryptor,
     const struct kms_bytes *in, const struct kms_room *out)
 {
-    return decryptor->trusts_room && decryptor->state == IN_FRAME_CONTENT &&
-           decryptor->frame.kind == KMS_FRAME_REGULAR && decryptor->content_len == 0 &&
+    return decryptor->trusts_room && decryptor->state == IN_FRAME_CONTENT && !is_held(decryptor) &&
+           decryptor->content_len == 0 &&
            in->len >= decryptor->frame.content_len + KMS_GCM_TAG_LEN &&
            out->len >= decryptor->frame.content_len;
 }
@@ -358,39 +382,36 @@ static enum kms_err open_straight(
     struct kms_envelope_decryptor *decryptor, struct kms_bytes *in, struct kms_room *out)
 {
     size_t content_len = decryptor->frame.content_len;
-    enum kms_err err = KMS_OK;
-    if (decryptor->message.signature != NULL)
-        err = kms_signature_update(
-            decryptor->message.signature, kms_bytes(in->data, content_len + KMS_GCM_TAG_LEN));
+    enum kms_err err = open_frame(decryptor, in->data, out->data);
     if (err != KMS_OK)
-        return fail_here(decryptor, err, kms_err_text(err));
-    err = kms_frame_open_to(decryptor->cipher, &decryptor->frame, in->data, out->data);
-    if (err != KMS_OK)
-        return fail_here(decryptor, err, "the frame's tag does not verify");
+        return err;
     consume(decryptor, in, content_len + KMS_GCM_TAG_LEN);
     out->data += content_len;
     out->len -= content_len;
-    decryptor->plaintext_len += content_len;
-    decryptor->expect.sequence++;
-    begin_part(decryptor, IN_FRAME_HEAD);
+    end_frame(decryptor);
     return KMS_OK;
 }
 
 static enum kms_err read_frame_content(
     struct kms_envelope_decryptor *decryptor, struct kms_bytes *in, bool *stuck)
 {
+    enum kms_err err = make_room(decryptor, decryptor->frame.content_len + KMS_GCM_TAG_LEN);
+    if (err != KMS_OK)
+        return err;
     size_t missing = decryptor->frame.content_len + KMS_GCM_TAG_LEN - decryptor->content_len;
     size_t len = in->len < missing ? in->len : missing;
     if (len > 0) {
         memcpy(decryptor->content + decryptor->content_len, in->data, len);
         decryptor->content_len += len;
+        if (decryptor->content_len > decryptor->content_used)
+            decryptor->content_used = decryptor->content_len;
         consume(decryptor, in, len);
     }
     if (len < missing) {
         *stuck = true;
         return KMS_OK;
     }
-    return open_frame(decryptor);
+    return open_collected(decryptor);
 }
 
 static enum kms_err read_footer(
@@ -468,7 +489,7 @@ enum kms_err kms_envelope_decryptor_step(struct kms_envelope_decryptor *decrypto
     if (err == KMS_OK && stuck && decryptor->ended && decryptor->state != AT_END)
         err = fail_here(decryptor, KMS_ERR_TRUNCATED, "the message ends too early");
     if (err != KMS_OK) /* what is still held will never be released */
-        kms_wipe(decryptor->content, decryptor->content_capacity);
+        kms_wipe(decryptor->content, decryptor->content_used);
     if (failure != NULL)
         *failure = decryptor->failure;
     if (err == KMS_OK)

@@ -1,6 +1,6 @@
 /*
- * The writer's stream. One frame at a time is collected where it will be sealed and is sealed
- * there: plaintext in, frame out, no third copy.
+ * The writer's stream. Plaintext is collected only when the frame that it belongs to is not at hand
+ * whole, and a frame waits here only as far as there is no room for it yet.
  */
 #include "libkms/envelope/encryptor.h"
 
@@ -17,11 +17,11 @@ struct kms_envelope_encryptor {
     bool final_sealed;
     bool finished; /* the footer, if any, is out as well */
 
-    /* Room for the longest head, a frame's content and a tag. Content is collected at the same
-     * place for both kinds of frame; the shorter head leaves a gap in front. */
+    /* Room for the longest head, a frame's content and a tag; NULL until something has to wait. Content
+     * is at the same place for both kinds of frame; the shorter head leaves a gap in front. */
     uint8_t *frame;
     size_t frame_capacity;
-    size_t frame_used;  /* bytes of it ever written to */
+    size_t frame_used;  /* bytes of it that ever held plaintext */
     size_t content_len; /* collected */
     uint32_t sequence;  /* of the frame being collected */
 
@@ -41,10 +41,7 @@ enum kms_err kms_encryptor_from_message(
     made->sequence = 1;
     made->frame_capacity =
         (size_t)KMS_FRAME_HEAD_MAX + message->header->info.frame_length + KMS_GCM_TAG_LEN;
-    made->frame = kms_memory_new(made->frame_capacity);
-    enum kms_err err = made->frame == NULL ? KMS_ERR_NO_MEMORY : KMS_OK;
-    if (err == KMS_OK)
-        err = kms_message_cipher(message, KMS_FRAME_SEAL, &made->cipher);
+    enum kms_err err = kms_message_cipher(message, KMS_FRAME_SEAL, &made->cipher);
     if (err != KMS_OK) {
         kms_envelope_encryptor_free(made);
         return err;
@@ -79,6 +76,19 @@ void kms_envelope_encryptor_free(struct kms_envelope_encryptor *encryptor)
     OPENSSL_free(encryptor);
 }
 
+/* Both take no bytes of nowhere, too. */
+static void use_input(struct kms_bytes *in, size_t len)
+{
+    if (len > 0)
+        *in = kms_bytes(in->data + len, in->len - len);
+}
+
+static void use_room(struct kms_room *out, size_t len)
+{
+    if (len > 0)
+        *out = (struct kms_room){.data = out->data + len, .len = out->len - len};
+}
+
 /* Moves as much as fits from *from to *out. */
 static void drain(struct kms_bytes *from, struct kms_room *out)
 {
@@ -86,9 +96,16 @@ static void drain(struct kms_bytes *from, struct kms_room *out)
     if (len == 0)
         return;
     memcpy(out->data, from->data, len);
-    *from = kms_bytes(from->data + len, from->len - len);
-    out->data += len;
-    out->len -= len;
+    use_input(from, len);
+    use_room(out, len);
+}
+
+static enum kms_err make_frame(struct kms_envelope_encryptor *encryptor)
+{
+    if (encryptor->frame == NULL)
+        encryptor->frame = kms_memory_new(encryptor->frame_capacity);
+    return encryptor->frame != NULL ? KMS_OK
+                                    : kms_failure_plain(&encryptor->failure, KMS_ERR_NO_MEMORY);
 }
 
 static void collect(struct kms_envelope_encryptor *encryptor, struct kms_bytes *in)
@@ -102,7 +119,7 @@ static void collect(struct kms_envelope_encryptor *encryptor, struct kms_bytes *
     size_t used = KMS_FRAME_HEAD_MAX + encryptor->content_len;
     if (used > encryptor->frame_used)
         encryptor->frame_used = used;
-    *in = kms_bytes(in->data + len, in->len - len);
+    use_input(in, len);
 }
 
 /* Before a frame of content_len more bytes is sealed. */
@@ -117,35 +134,80 @@ static enum kms_err check_limits(
         &encryptor->message, encryptor->plaintext_len + content_len, &encryptor->failure);
 }
 
-/* After it was: signs it and counts. */
-static enum kms_err sealed(struct kms_envelope_encryptor *encryptor, enum kms_err err,
-    const uint8_t *frame, size_t frame_len, size_t content_len)
+/* Where a frame goes: its head and the first part bytes of its content, and the rest with the tag. */
+struct places {
+    uint8_t *frame;
+    size_t part;
+    uint8_t *rest;
+    struct kms_bytes given;   /* what of it is then in the room */
+    struct kms_bytes waiting; /* and what is not */
+};
+
+static enum kms_err find_places(struct kms_envelope_encryptor *encryptor, enum kms_frame_kind kind,
+    size_t content_len, const struct kms_room *out, struct places *places)
 {
-    if (err == KMS_OK && encryptor->message.signature != NULL)
-        err = kms_signature_update(encryptor->message.signature, kms_bytes(frame, frame_len));
+    size_t head_len = kms_frame_content_at(kind);
+    size_t frame_len = kms_frame_overhead(kind) + content_len;
+    uint8_t *frame = out->data;
+    if (out->len >= frame_len) {
+        *places = (struct places){.frame = frame,
+            .part = content_len,
+            .rest = frame + head_len + content_len,
+            .given = {frame, frame_len}};
+        return KMS_OK;
+    }
+    enum kms_err err = make_frame(encryptor);
     if (err != KMS_OK)
-        return kms_failure_at(&encryptor->failure, err, encryptor->sequence, encryptor->message_len,
-            "%s", kms_err_text(err));
-    encryptor->plaintext_len += content_len;
-    encryptor->message_len += frame_len;
+        return err;
+    uint8_t *content = encryptor->frame + KMS_FRAME_HEAD_MAX;
+    if (out->len < head_len) {
+        frame = content - head_len;
+        *places = (struct places){.frame = frame,
+            .part = content_len,
+            .rest = content + content_len,
+            .waiting = {frame, frame_len}};
+        return KMS_OK;
+    }
+    size_t part = out->len - head_len < content_len ? out->len - head_len : content_len;
+    *places = (struct places){.frame = frame,
+        .part = part,
+        .rest = content + part,
+        .given = {frame, head_len + part},
+        .waiting = {content + part, frame_len - head_len - part}};
     return KMS_OK;
 }
 
-/* Seals what was collected and makes it pending. */
-static enum kms_err seal(struct kms_envelope_encryptor *encryptor, enum kms_frame_kind kind)
+static enum kms_err sign(
+    struct kms_envelope_encryptor *encryptor, struct kms_bytes first, struct kms_bytes second)
 {
-    size_t content_len = encryptor->content_len;
-    enum kms_err err = check_limits(encryptor, kind, content_len);
+    struct kms_signature *signature = encryptor->message.signature;
+    if (signature == NULL)
+        return KMS_OK;
+    enum kms_err err = kms_signature_update(signature, first);
+    return err == KMS_OK ? kms_signature_update(signature, second) : err;
+}
+
+/* Seals the next frame into the room as far as it goes there; the rest becomes pending. */
+static enum kms_err seal(struct kms_envelope_encryptor *encryptor, enum kms_frame_kind kind,
+    struct kms_bytes plaintext, struct kms_room *out)
+{
+    struct places to;
+    enum kms_err err = check_limits(encryptor, kind, plaintext.len);
+    if (err == KMS_OK)
+        err = find_places(encryptor, kind, plaintext.len, out, &to);
     if (err != KMS_OK)
         return err;
-    uint8_t *frame = encryptor->frame + KMS_FRAME_HEAD_MAX - kms_frame_content_at(kind);
-    size_t frame_len = kms_frame_overhead(kind) + content_len;
-    err = kms_frame_seal(encryptor->cipher, kind, encryptor->sequence, frame, content_len);
-    err = sealed(encryptor, err, frame, frame_len, content_len);
+    err = kms_frame_seal_parted(encryptor->cipher, kind, encryptor->sequence, plaintext.data,
+        plaintext.len, to.frame, to.part, to.rest);
+    if (err == KMS_OK)
+        err = sign(encryptor, to.given, to.waiting);
     if (err != KMS_OK)
-        return err;
-    encryptor->pending = kms_bytes(frame, frame_len);
-    encryptor->content_len = 0;
+        return kms_failure_at(&encryptor->failure, err, encryptor->sequence, encryptor->message_len,
+            "%s", kms_err_text(err));
+    encryptor->plaintext_len += plaintext.len;
+    encryptor->message_len += to.given.len + to.waiting.len;
+    encryptor->pending = to.waiting;
+    use_room(out, to.given.len);
     if (kind == KMS_FRAME_FINAL)
         encryptor->final_sealed = true;
     else
@@ -171,28 +233,34 @@ static enum kms_err end_message(struct kms_envelope_encryptor *encryptor)
     return KMS_OK;
 }
 
-/* Seals whole frames that are at hand from where they are to where they go, which saves two copies. */
+/* A frame whose content is at hand, from where that is. */
 static enum kms_err seal_straight(
     struct kms_envelope_encryptor *encryptor, struct kms_bytes *in, struct kms_room *out)
 {
-    size_t content_len = encryptor->message.header->info.frame_length;
-    size_t frame_len = kms_frame_overhead(KMS_FRAME_REGULAR) + content_len;
-    enum kms_err err = KMS_OK;
-    while (encryptor->content_len == 0 && in->len >= content_len && out->len >= frame_len) {
-        err = check_limits(encryptor, KMS_FRAME_REGULAR, content_len);
-        if (err != KMS_OK)
-            return err;
-        err = kms_frame_seal_from(encryptor->cipher, KMS_FRAME_REGULAR, encryptor->sequence,
-            in->data, out->data, content_len);
-        err = sealed(encryptor, err, out->data, frame_len, content_len);
-        if (err != KMS_OK)
-            return err;
-        encryptor->sequence++;
-        *in = kms_bytes(in->data + content_len, in->len - content_len);
-        out->data += frame_len;
-        out->len -= frame_len;
-    }
-    return KMS_OK;
+    size_t frame_length = encryptor->message.header->info.frame_length;
+    bool is_final = in->len < frame_length;
+    size_t len = is_final ? in->len : frame_length;
+    enum kms_err err = seal(
+        encryptor, is_final ? KMS_FRAME_FINAL : KMS_FRAME_REGULAR, kms_bytes(in->data, len), out);
+    if (err == KMS_OK)
+        use_input(in, len);
+    return err;
+}
+
+static enum kms_err seal_collected(struct kms_envelope_encryptor *encryptor, struct kms_bytes *in,
+    struct kms_room *out, bool *stuck)
+{
+    enum kms_err err = make_frame(encryptor);
+    if (err != KMS_OK)
+        return err;
+    collect(encryptor, in);
+    bool is_full = encryptor->content_len == encryptor->message.header->info.frame_length;
+    *stuck = !is_full && !encryptor->ended;
+    if (*stuck)
+        return KMS_OK;
+    struct kms_bytes content = {encryptor->frame + KMS_FRAME_HEAD_MAX, encryptor->content_len};
+    encryptor->content_len = 0;
+    return seal(encryptor, is_full ? KMS_FRAME_REGULAR : KMS_FRAME_FINAL, content, out);
 }
 
 /*
@@ -200,19 +268,18 @@ static enum kms_err seal_straight(
  * a full one as well, but the Encryption SDK for Python refused those before its version 4, and so does
  * its command line.
  */
-static enum kms_err advance(
-    struct kms_envelope_encryptor *encryptor, struct kms_bytes *in, bool *stuck)
+static enum kms_err advance(struct kms_envelope_encryptor *encryptor, struct kms_bytes *in,
+    struct kms_room *out, bool *stuck)
 {
-    *stuck = false;
     if (encryptor->final_sealed)
         return end_message(encryptor);
-    collect(encryptor, in);
-    if (encryptor->content_len == encryptor->message.header->info.frame_length)
-        return seal(encryptor, KMS_FRAME_REGULAR);
-    if (encryptor->ended)
-        return seal(encryptor, KMS_FRAME_FINAL);
-    *stuck = true;
-    return KMS_OK;
+    bool is_at_hand = encryptor->content_len == 0 &&
+                      (encryptor->ended || in->len >= encryptor->message.header->info.frame_length);
+    *stuck = is_at_hand ? out->len == 0 : in->len == 0 && !encryptor->ended;
+    if (*stuck)
+        return KMS_OK;
+    return is_at_hand ? seal_straight(encryptor, in, out)
+                      : seal_collected(encryptor, in, out, stuck);
 }
 
 enum kms_err kms_envelope_encryptor_step(struct kms_envelope_encryptor *encryptor,
@@ -229,12 +296,7 @@ enum kms_err kms_envelope_encryptor_step(struct kms_envelope_encryptor *encrypto
         drain(&encryptor->pending, out);
         if (encryptor->pending.len > 0 || encryptor->finished)
             break;
-        if (!encryptor->final_sealed)
-            err = seal_straight(encryptor, in, out);
-        if (out->len == 0 && in->len >= encryptor->message.header->info.frame_length)
-            break; /* the next frame can go straight, too, into the next room */
-        if (err == KMS_OK)
-            err = advance(encryptor, in, &stuck);
+        err = advance(encryptor, in, out, &stuck);
     }
     if (failure != NULL)
         *failure = encryptor->failure;

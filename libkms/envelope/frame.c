@@ -211,23 +211,26 @@ static void put_head(
 enum kms_err kms_frame_seal(struct kms_frame_cipher *cipher, enum kms_frame_kind kind,
     uint32_t sequence, uint8_t *frame, size_t content_len)
 {
-    return kms_frame_seal_from(
-        cipher, kind, sequence, frame + kms_frame_content_at(kind), frame, content_len);
+    uint8_t *content = frame + kms_frame_content_at(kind);
+    return kms_frame_seal_parted(
+        cipher, kind, sequence, content, content_len, frame, content_len, content + content_len);
 }
 
-enum kms_err kms_frame_seal_from(struct kms_frame_cipher *cipher, enum kms_frame_kind kind,
-    uint32_t sequence, const uint8_t *plaintext, uint8_t *frame, size_t content_len)
+enum kms_err kms_frame_seal_parted(struct kms_frame_cipher *cipher, enum kms_frame_kind kind,
+    uint32_t sequence, const uint8_t *plaintext, size_t content_len, uint8_t *frame, size_t part,
+    uint8_t *rest)
 {
+    size_t rest_len = content_len - part;
     if (kind == KMS_FRAME_SINGLE || sequence == 0 || content_len > UINT32_MAX ||
         (kind == KMS_FRAME_REGULAR && sequence == FINAL_MARK))
         return KMS_ERR_INVALID_ARGUMENT;
     uint8_t iv[KMS_GCM_IV_LEN] = {0}; /* never twice under a key: the sequence never repeats */
     kms_store_u32(iv + KMS_GCM_IV_LEN - 4, sequence);
     put_head(kind, sequence, iv, content_len, frame);
-    uint8_t *content = frame + kms_frame_content_at(kind);
     bool ok = begin(cipher, iv) && add_frame_aad(cipher, kind, sequence, content_len) &&
-              run(cipher, plaintext, content, content_len) && finish(cipher) &&
-              get_tag(cipher, content + content_len);
+              run(cipher, plaintext, frame + kms_frame_content_at(kind), part) &&
+              (rest_len == 0 || run(cipher, plaintext + part, rest, rest_len)) && finish(cipher) &&
+              get_tag(cipher, rest + rest_len);
     return ok ? KMS_OK : KMS_ERR_CRYPTO;
 }
 

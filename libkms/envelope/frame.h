@@ -82,10 +82,14 @@ size_t kms_frame_content_at(enum kms_frame_kind kind); /* the length of the head
 KMS_MUST_USE enum kms_err kms_frame_seal(struct kms_frame_cipher *cipher, enum kms_frame_kind kind,
     uint32_t sequence, uint8_t *frame, size_t content_len);
 
-/* The same from elsewhere: content_len bytes of plaintext at plaintext, which does not overlap frame. */
-KMS_MUST_USE enum kms_err kms_frame_seal_from(struct kms_frame_cipher *cipher,
-    enum kms_frame_kind kind, uint32_t sequence, const uint8_t *plaintext, uint8_t *frame,
-    size_t content_len);
+/*
+ * The same from elsewhere and to two places: content_len bytes of plaintext become the head and the
+ * first part bytes of the content at frame, and what remains of it and the tag at rest. Where these
+ * overlap the plaintext, content stays where it is.
+ */
+KMS_MUST_USE enum kms_err kms_frame_seal_parted(struct kms_frame_cipher *cipher,
+    enum kms_frame_kind kind, uint32_t sequence, const uint8_t *plaintext, size_t content_len,
+    uint8_t *frame, size_t part, uint8_t *rest);
 
 /*
  * Opens in place: content holds head->content_len bytes of ciphertext, then the tag.

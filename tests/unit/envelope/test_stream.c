@@ -174,7 +174,8 @@ static struct kms_envelope_encryptor *fixed_encryptor(struct given_keyring *keyr
 static void any_division_gives_the_same_bytes(void **state)
 {
     (void)state;
-    static const size_t pieces[] = {0, 1, 2, 7, FRAME, FRAME + 1, 100};
+    static const size_t pieces[] = {
+        0, 1, 2, 7, FRAME, FRAME + 1, FRAME + 20, FRAME + KMS_FRAME_OVERHEAD, 100};
     enum { PIECES = sizeof(pieces) / sizeof(pieces[0]), LEN = 5 * FRAME };
     struct given_keyring keyring = given_keyring(kms_bytes(data_key, sizeof(data_key)));
     struct kms_envelope_decrypt_options decrypt = {.keyring = &keyring.base};
@@ -200,6 +201,33 @@ static void any_division_gives_the_same_bytes(void **state)
             assert_int_equal(out.len, LEN);
             assert_memory_equal(out.data, plaintext, LEN);
         }
+    }
+    free(plaintext);
+}
+
+/* The signature is over a frame in the order of its bytes, also when only a part of it has room. */
+static void a_signed_message_verifies_with_any_room(void **state)
+{
+    (void)state;
+    enum { LEN = 4 * FRAME + 5 };
+    struct given_keyring keyring = given_keyring(kms_bytes(data_key, sizeof(data_key)));
+    const struct kms_envelope_encrypt_options encrypt = {.keyring = &keyring.base,
+        .frame_length = FRAME,
+        .suite = KMS_SUITE_AES_256_GCM_HKDF_SHA512_COMMIT_ECDSA_P384};
+    const struct kms_envelope_decrypt_options decrypt = {.keyring = &keyring.base};
+    uint8_t *plaintext = pattern(LEN);
+    for (size_t room = 1; room < 3 * (FRAME + KMS_FRAME_OVERHEAD); room += 3) {
+        KMS_BUF_AUTO message;
+        KMS_BUF_AUTO out;
+        kms_buf_init(&message, BIG);
+        kms_buf_init(&out, BIG);
+        struct kms_envelope_encryptor *encryptor = NULL;
+        assert_ok(kms_envelope_encryptor_new(&encrypt, &encryptor, NULL));
+        assert_ok(encrypt_in_pieces(encryptor, kms_bytes(plaintext, LEN), 0, room, &message));
+        kms_envelope_encryptor_free(encryptor);
+        assert_ok(decrypt_in_pieces(&decrypt, kms_buf_bytes(&message), 0, room, &out, NULL));
+        assert_int_equal(out.len, LEN);
+        assert_memory_equal(out.data, plaintext, LEN);
     }
     free(plaintext);
 }
@@ -733,6 +761,7 @@ int main(void)
         cmocka_unit_test(round_trips_of_every_suite),
         cmocka_unit_test(defaults_make_a_committing_message),
         cmocka_unit_test(any_division_gives_the_same_bytes),
+        cmocka_unit_test(a_signed_message_verifies_with_any_room),
         cmocka_unit_test(every_bit_matters),
         cmocka_unit_test(every_truncation_is_noticed),
         cmocka_unit_test(nothing_may_follow),
