@@ -44,8 +44,7 @@ struct kms_envelope_decryptor {
     uint8_t small[KMS_FOOTER_MAX]; /* a frame's head, or the footer */
     size_t small_len;
 
-    uint8_t
-        *content; /* ciphertext and tag, then plaintext; NULL until a frame cannot go straight */
+    uint8_t *content; /* ciphertext and tag, then plaintext; NULL until one cannot go straight */
     size_t content_capacity;
     size_t content_len;  /* collected */
     size_t content_used; /* bytes of it ever written to */
@@ -218,7 +217,8 @@ static enum kms_err read_section(struct kms_envelope_decryptor *decryptor)
     return KMS_OK;
 }
 
-static enum kms_err open_header(struct kms_envelope_decryptor *decryptor, bool *stuck)
+/* The header was collected, or as much of it as tells how long it is. */
+static enum kms_err open_header(struct kms_envelope_decryptor *decryptor)
 {
     KMS_HEADER_AUTO header = NULL;
     KMS_MESSAGE_AUTO message = {0};
@@ -229,18 +229,13 @@ static enum kms_err open_header(struct kms_envelope_decryptor *decryptor, bool *
         begin_part(decryptor, IN_SECTION);
         decryptor->part_start = 0; /* its first byte is here already */
     }
-    if (decryptor->state == IN_SECTION) {
-        *stuck = false;
+    if (decryptor->state == IN_SECTION)
         return read_section(decryptor);
-    }
-    enum kms_err err = kms_header_parse(kms_buf_bytes(&decryptor->header), &decryptor->limits,
-        &header, &needed, &decryptor->failure);
-    if (err == KMS_ERR_TRUNCATED) { /* not yet a failure */
-        kms_failure_clear(&decryptor->failure);
-        decryptor->header_needed = needed;
-        *stuck = false;
+    struct kms_bytes have = kms_buf_bytes(&decryptor->header);
+    if (!kms_header_is_whole(have, &decryptor->limits, &decryptor->header_needed))
         return KMS_OK;
-    }
+    enum kms_err err =
+        kms_header_parse(have, &decryptor->limits, &header, &needed, &decryptor->failure);
     if (err == KMS_OK && decryptor->section != NULL) {
         kms_header_set_section(header, decryptor->section);
         decryptor->section = NULL; /* now the header's */
@@ -267,7 +262,7 @@ static enum kms_err read_header(
         *stuck = true;
         return KMS_OK;
     }
-    return open_header(decryptor, stuck);
+    return open_header(decryptor);
 }
 
 /* Room for a frame's content and tag. */

@@ -262,6 +262,17 @@ static bool public_key_as_expected(const struct kms_header *header)
     return present == (header->suite->signature != NULL);
 }
 
+bool kms_header_is_whole(
+    struct kms_bytes in, const struct kms_envelope_limits *limits, size_t *needed)
+{
+    struct cursor walk = {.in = in, .max = limits->max_header_bytes};
+    skim(&walk, limits);
+    if (walk.err != KMS_ERR_TRUNCATED)
+        return true;
+    *needed = walk.needed;
+    return false;
+}
+
 enum kms_err kms_header_parse(struct kms_bytes in, const struct kms_envelope_limits *limits,
     struct kms_header **out, size_t *needed, struct kms_envelope_failure *failure)
 {

@@ -39,6 +39,11 @@ void kms_header_free_at(struct kms_header **header);
 /* The caller's limits with the defaults filled in; limits may be NULL. */
 struct kms_envelope_limits kms_limits_or_defaults(const struct kms_envelope_limits *limits);
 
+/* Whether in holds as much as its lengths tell, or what a longer one would not make right: ready to be
+ * parsed. False: *needed as below. For readers that get there in many steps. */
+KMS_MUST_USE bool kms_header_is_whole(
+    struct kms_bytes in, const struct kms_envelope_limits *limits, size_t *needed);
+
 /*
  * Parses the header that in begins with; the bytes are copied. On KMS_ERR_TRUNCATED *needed (never
  * NULL) is how many bytes from the start it takes to get any further: more than in.len, never past
