@@ -46,17 +46,22 @@ static bool is_ready(const struct kmsd_ready *ready)
     return ready->sign != NULL || ready->verify != NULL;
 }
 
-/* Moves out what is kept for a row. */
+/* Moves out what is kept for a row; or else lends a place for it, if one is free. */
 static void take_ready(struct kmsd_key_cache_entry *entry, const void *row, struct kmsd_ready *out)
 {
-    for (size_t i = 0; i < KMSD_KEY_CACHE_READY; i++) {
+    size_t taken = entry->lent;
+    for (size_t i = 0; i < KMSD_KEY_CACHE_READY && !is_ready(out); i++) {
         struct kmsd_key_cache_ready *kept = &entry->kept[i];
-        if (kept->row != row || !is_ready(&kept->ready))
+        if (!is_ready(&kept->ready))
             continue;
-        *out = kept->ready;
-        kept->ready = (struct kmsd_ready){.sign = NULL};
-        return;
+        taken++;
+        if (kept->row == row) {
+            *out = kept->ready;
+            kept->ready = (struct kmsd_ready){.sign = NULL};
+        }
     }
+    out->has_place = is_ready(out) || taken < KMSD_KEY_CACHE_READY;
+    entry->lent += out->has_place;
 }
 
 /* Puts it back, in place of another if no place is free; any one. */
@@ -78,9 +83,11 @@ void kmsd_held_key_release(struct kmsd_held_key *held)
         return;
     struct kmsd_key_cache_entry *entry = &held->cache->entries[held->at];
     (void)pthread_mutex_lock(&held->cache->mutex);
-    /* unless it has been forgotten meanwhile */
-    if (held->row != NULL && entry->key == held->key && is_ready(&held->ready))
-        keep_ready(entry, held);
+    if (entry->key == held->key) { /* unless it has been forgotten meanwhile */
+        entry->lent -= held->ready.has_place;
+        if (held->row != NULL && is_ready(&held->ready))
+            keep_ready(entry, held);
+    }
     kmsd_ready_clean_up(&held->ready);
     EVP_PKEY_free(held->key);
     (void)pthread_mutex_unlock(&held->cache->mutex);

@@ -1,7 +1,9 @@
 /*
  * Key pairs kept ready for use, because unwrapping and decoding one costs more than signing with it
  * (tests/bench/bench_sign.c measures both). Bounded: the one that was used longest ago makes room,
- * and is wiped by libcrypto.
+ * and is wiped by libcrypto. What was made ready for a key ends with it. Copies of the key in there
+ * are only for those who have a place: at most KMSD_KEY_CACHE_READY of a key, in use or waiting, and
+ * in all as many as kmsd_pkey_copy_private finds locked memory for.
  *
  * Entries are found by a tag: the hash of all that vouches for the key, its record as well as what
  * that is bound to. So who asks with another name, kind or record does not find it, and has to open
@@ -31,6 +33,7 @@ struct kmsd_key_cache_ready {
 struct kmsd_key_cache_entry {
     EVP_PKEY *key; /* NULL: free */
     struct kmsd_key_cache_ready kept[KMSD_KEY_CACHE_READY];
+    size_t lent;   /* how many hold what was kept, or a place for it */
     uint64_t used; /* when last */
     uint8_t tag[KMS_SHA256_SIZE];
     uint8_t id[KMSD_KEY_CACHE_ID_SIZE];
@@ -55,7 +58,7 @@ struct kmsd_held_key {
     EVP_PKEY *key; /* NULL: none */
     size_t at;     /* the entry that it was found in */
     const void *row;
-    struct kmsd_ready ready; /* for that row; what is in it stays with the key */
+    struct kmsd_ready ready; /* for that row; what is in it goes back with the key */
 };
 
 /* Gives the key back. One that holds none is allowed. */

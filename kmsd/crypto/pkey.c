@@ -164,6 +164,22 @@ enum kms_err kmsd_pkey_read_public(
     return read_key(kind, der, EVP_PKEY_PUBLIC_KEY, "SubjectPublicKeyInfo", out);
 }
 
+/* --- copying ---------------------------------------------------------------------------------- */
+
+/* When so much of the secure heap is in use no copies are made: they can be done without, unlike keys
+ * themselves, and from 1 MiB on struct kms_secret has to map pages. */
+enum { COPIES_HEAP_MAX = 3 << 18 };
+
+EVP_PKEY *kmsd_pkey_copy_private(EVP_PKEY *key)
+{
+    if (CRYPTO_secure_malloc_initialized() && CRYPTO_secure_used() >= COPIES_HEAP_MAX)
+        return NULL;
+    EVP_PKEY *copy = EVP_PKEY_dup(key); /* numbers of the secure heap are copied there */
+    if (copy == NULL)
+        ERR_clear_error();
+    return copy;
+}
+
 /* --- using ------------------------------------------------------------------------------------ */
 
 /* The verdict on a call that had the room from before to the end of out and says that it used len

@@ -42,12 +42,18 @@ KMS_MUST_USE enum kms_err kmsd_pkey_read_private(
 KMS_MUST_USE enum kms_err kmsd_pkey_read_public(
     const struct kmsd_kind *kind, struct kms_bytes der, EVP_PKEY **out);
 
+/* A copy of a private key, its secret numbers as locked as the key's own, for who must not share what
+ * libcrypto keeps in a key. The caller frees it. NULL: there is no memory for it, or too little locked
+ * memory to spare. */
+EVP_PKEY *kmsd_pkey_copy_private(EVP_PKEY *key);
+
 /* libcrypto's contexts of one key, set up with one row's parameters. Setting one up costs a third of
  * what a signature on P-256 does, so that who signs often keeps them. NULL members are set up when
  * they are needed, and freed where a call fails. Not for two threads at a time. */
 struct kmsd_ready {
-    EVP_PKEY_CTX *sign;
+    EVP_PKEY_CTX *sign; /* a family may give it a key of its own, which ends with it */
     EVP_PKEY_CTX *verify;
+    bool has_place; /* where it will be kept: what serves only later uses is worth its cost */
 };
 void kmsd_ready_clean_up(struct kmsd_ready *ready);
 

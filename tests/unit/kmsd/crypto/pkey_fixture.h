@@ -244,7 +244,7 @@ static inline void check_ready(const struct kmsd_kind *kind, const struct kmsd_s
 {
     static const char *const messages[] = {"first", "another", "and one more"};
     EVP_PKEY *key = NULL;
-    struct kmsd_ready ready = {.sign = NULL};
+    struct kmsd_ready ready = {.has_place = true};
     KMS_BUF_AUTO signature;
     kms_buf_init(&signature, 1024);
     assert_int_equal(kmsd_pkey_generate(kind, &key), KMS_OK);

@@ -776,6 +776,71 @@ static bool is_cached(const struct kmsd_key_cache *cache, const struct kmsd_mate
     return false;
 }
 
+static struct kmsd_held_key hold(const struct key *key, const struct kmsd_material *material)
+{
+    struct kmsd_held_key held = {.key = NULL};
+    assert_int_equal(
+        kmsd_custody_private_pkey(custody, key->kind, material, &key->kind->signing[0], &held),
+        KMS_OK);
+    return held;
+}
+
+static void sign_held(
+    const struct key *key, struct kmsd_held_key *held, const struct kmsd_message *message)
+{
+    KMS_BUF_AUTO signature;
+    kms_buf_init(&signature, KMSD_SIGNATURE_MAX);
+    assert_int_equal(key->kind->family->sign(held->key, &held->ready, &key->kind->signing[0],
+                         message->type, message->bytes, &signature),
+        KMS_OK);
+    assert_int_equal(
+        kmsd_custody_verify_signature(custody, &key->material, message, kms_buf_bytes(&signature)),
+        KMS_OK);
+}
+
+/* As many as there are places sign with copies, which end with the key also while they are in use (or
+ * AddressSanitizer would see it); whoever comes then shares the key. */
+static void rsa_keys_are_copied_for_a_few_at_a_time(void **state)
+{
+    (void)state;
+    const struct key *key = key_of(KMS_KEY_SPEC_RSA_2048, KMS_KEY_USAGE_SIGN_VERIFY);
+    struct kmsd_message message = message_of(&key->kind->signing[0], KMS_MESSAGE_TYPE_RAW, 50);
+    struct kmsd_material material = key->material;
+    struct kmsd_held_key held[KMSD_KEY_CACHE_READY + 1];
+    kmsd_custody_forget(custody, material.id);
+    material.as_of = kmsd_custody_forgets(custody);
+    held[0] = hold(key, &material); /* read for the first time: perhaps for the only one */
+    sign_held(key, &held[0], &message);
+    assert_null(held[0].ready.sign);
+    kmsd_held_key_release(&held[0]);
+
+    const EVP_PKEY_CTX *first = NULL;
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i <= KMSD_KEY_CACHE_READY; i++) {
+            held[i] = hold(key, &material);
+            sign_held(key, &held[i], &message);
+            assert_int_equal(held[i].ready.sign != NULL, i < KMSD_KEY_CACHE_READY);
+        }
+        if (round == 0) {
+            first = held[0].ready.sign;
+            for (size_t i = 0; i <= KMSD_KEY_CACHE_READY; i++)
+                kmsd_held_key_release(&held[i]);
+        }
+    }
+    bool is_there = false;
+    for (size_t i = 0; i < KMSD_KEY_CACHE_READY; i++)
+        is_there = is_there || held[i].ready.sign == first;
+    assert_true(is_there);
+
+    kmsd_held_key_release(&held[0]);
+    kmsd_custody_forget(custody, material.id); /* one waits, the others are out */
+    for (size_t i = 1; i <= KMSD_KEY_CACHE_READY; i++) {
+        sign_held(key, &held[i], &message);
+        kmsd_held_key_release(&held[i]);
+    }
+    assert_false(is_cached(&custody->private_keys, &material));
+}
+
 /* Who looked a key up before it was disabled may use it, but does not bring it back into memory. */
 static void what_was_forgotten_since_it_was_looked_up_is_not_kept(void **state)
 {
@@ -915,6 +980,7 @@ int main(void)
         cmocka_unit_test(the_symmetric_functions_refuse_other_kinds),
         cmocka_unit_test(a_symmetric_key_is_made_by_the_same_face),
         cmocka_unit_test(a_forgotten_key_is_opened_again),
+        cmocka_unit_test(rsa_keys_are_copied_for_a_few_at_a_time),
         cmocka_unit_test(what_was_forgotten_since_it_was_looked_up_is_not_kept),
         cmocka_unit_test(symmetric_material_that_was_forgotten_is_not_kept),
         cmocka_unit_test(keys_are_used_by_several_threads),

@@ -173,6 +173,67 @@ static void what_is_ready_waits_for_the_same_row(void **state)
     kmsd_held_key_release(&held);
 }
 
+static void places_are_lent_while_there_are_some(void **state)
+{
+    static const int rows[2];
+    struct kmsd_held_key held[KMSD_KEY_CACHE_READY];
+    (void)state;
+    (void)put(1, 1);
+    for (size_t i = 0; i < COUNT_OF(held); i++) {
+        held[i] = hold(1, &rows[i % 2]);
+        assert_true(held[i].ready.has_place);
+    }
+    struct kmsd_held_key late = hold(1, &rows[0]);
+    assert_false(late.ready.has_place);
+    kmsd_held_key_release(&late);
+
+    kmsd_held_key_release(&held[0]); /* with nothing to keep */
+    late = hold(1, &rows[0]);
+    assert_true(late.ready.has_place);
+    (void)make_ready(&late);
+    kmsd_held_key_release(&late);
+    late = hold(1, &rows[1]); /* what waits for the other row has a place, too */
+    assert_false(late.ready.has_place);
+    kmsd_held_key_release(&late);
+    late = hold(1, &rows[0]);
+    assert_non_null(late.ready.sign);
+    assert_true(late.ready.has_place);
+    struct kmsd_held_key none = hold(1, NULL);
+    assert_false(none.ready.has_place);
+    kmsd_held_key_release(&none);
+    kmsd_held_key_release(&late);
+    for (size_t i = 1; i < COUNT_OF(held); i++)
+        kmsd_held_key_release(&held[i]);
+}
+
+/* Places lent with a former key are none of the one that is there now. */
+static void places_end_with_their_key(void **state)
+{
+    static const int row;
+    struct kmsd_held_key former[KMSD_KEY_CACHE_READY];
+    struct kmsd_held_key held[KMSD_KEY_CACHE_READY];
+    uint8_t id[32];
+    (void)state;
+    (void)put(1, 1);
+    for (size_t i = 0; i < COUNT_OF(former); i++)
+        former[i] = hold(1, &row);
+    number(id, 1);
+    kmsd_key_cache_forget(&cache, id);
+    (void)put(1, 1);
+    held[0] = hold(1, &row);
+    for (size_t i = 0; i < COUNT_OF(former); i++)
+        kmsd_held_key_release(&former[i]);
+    for (size_t i = 1; i < COUNT_OF(held); i++) {
+        held[i] = hold(1, &row);
+        assert_true(held[i].ready.has_place);
+    }
+    struct kmsd_held_key late = hold(1, &row);
+    assert_false(late.ready.has_place);
+    kmsd_held_key_release(&late);
+    for (size_t i = 0; i < COUNT_OF(held); i++)
+        kmsd_held_key_release(&held[i]);
+}
+
 /* Nothing leaks and nothing is used twice, which AddressSanitizer would see. */
 static void what_is_ready_is_bounded_and_ends_with_its_key(void **state)
 {
@@ -246,6 +307,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_key_in_use_outlives_its_eviction, set_up, clean_up),
         cmocka_unit_test_setup_teardown(forgetting_is_by_material, set_up, clean_up),
         cmocka_unit_test_setup_teardown(what_is_ready_waits_for_the_same_row, set_up, clean_up),
+        cmocka_unit_test_setup_teardown(places_are_lent_while_there_are_some, set_up, clean_up),
+        cmocka_unit_test_setup_teardown(places_end_with_their_key, set_up, clean_up),
         cmocka_unit_test_setup_teardown(
             what_is_ready_is_bounded_and_ends_with_its_key, set_up, clean_up),
         cmocka_unit_test_setup_teardown(what_was_forgotten_meanwhile_is_not_kept, set_up, clean_up),

@@ -2,6 +2,7 @@
 #include "pkey_fixture.h"
 
 #include "kmsd/crypto/digest.h"
+#include "kmsd/crypto/init.h"
 
 static const struct {
     enum kms_key_spec spec;
@@ -128,6 +129,40 @@ static void hashes_are_found_by_name(void **state)
     assert_ptr_equal(kmsd_digest_find("SHA256"), kmsd_digest_find("SHA256"));
 }
 
+/* As the decoder's are, so that no secret number leaves the secure heap by being copied. */
+static void copies_are_in_the_secure_heap_while_it_has_room(void **state)
+{
+    (void)state;
+    const struct kmsd_kind *kind = kind_of(KMS_KEY_SPEC_RSA_2048, KMS_KEY_USAGE_SIGN_VERIFY);
+    KMSD_PKEY_AUTO made = NULL;
+    KMSD_PKEY_AUTO key = NULL;
+    KMS_BUF_AUTO der;
+    kms_buf_init(&der, KMSD_PRIVATE_KEY_MAX);
+    assert_int_equal(kmsd_crypto_init(NULL), KMS_OK);
+    assert_int_equal(kmsd_pkey_generate(kind, &made), KMS_OK);
+    assert_int_equal(kmsd_pkey_write_private(made, &der), KMS_OK);
+    size_t before = CRYPTO_secure_used();
+    assert_int_equal(kmsd_pkey_read_private(kind, kms_buf_bytes(&der), &key), KMS_OK);
+    size_t size = CRYPTO_secure_used() - before;
+    assert_true(size >= 2048 / 8 + 5 * 1024 / 8); /* d, and the five numbers of the CRT */
+
+    EVP_PKEY *copy = kmsd_pkey_copy_private(key);
+    assert_non_null(copy);
+    assert_ptr_not_equal(copy, key);
+    assert_int_equal(EVP_PKEY_eq(copy, key), 1);
+    assert_int_equal(CRYPTO_secure_used() - before, 2 * size);
+    EVP_PKEY_free(copy);
+    assert_int_equal(CRYPTO_secure_used() - before, size);
+
+    void *others = OPENSSL_secure_malloc(1 << 20);
+    assert_non_null(others);
+    assert_null(kmsd_pkey_copy_private(key));
+    OPENSSL_secure_free(others);
+    copy = kmsd_pkey_copy_private(key);
+    assert_non_null(copy);
+    EVP_PKEY_free(copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +170,7 @@ int main(void)
         cmocka_unit_test(writing_needs_room),
         cmocka_unit_test(a_public_key_does_not_write_a_private_one),
         cmocka_unit_test(hashes_are_found_by_name),
+        cmocka_unit_test(copies_are_in_the_secure_heap_while_it_has_room), /* it is set up there */
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

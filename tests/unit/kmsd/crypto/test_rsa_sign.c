@@ -138,6 +138,121 @@ static void ready_contexts_serve_again(void **state)
         check_ready(kind, &kind->signing[i]);
 }
 
+static const struct kms_bytes abc = {(const uint8_t *)"abc", 3};
+
+static enum kms_err sign(const struct kmsd_signing *signing, EVP_PKEY *key,
+    struct kmsd_ready *ready, struct kms_buf *signature)
+{
+    kms_buf_reset(signature);
+    return kmsd_rsa_sign.sign(key, ready, signing, KMS_MESSAGE_TYPE_RAW, abc, signature);
+}
+
+static void a_kept_context_has_a_key_of_its_own(void **state)
+{
+    const struct kmsd_kind *kind = kind_of(KMS_KEY_SPEC_RSA_2048, KMS_KEY_USAGE_SIGN_VERIFY);
+    EVP_PKEY *key = NULL;
+    KMS_BUF_AUTO signature;
+    (void)state;
+    kms_buf_init(&signature, 256);
+    assert_int_equal(kmsd_pkey_generate(kind, &key), KMS_OK);
+    for (size_t i = 0; i < kind->signing_count; i++) {
+        const struct kmsd_signing *signing = &kind->signing[i];
+        struct kmsd_ready ready = {.has_place = true};
+        EVP_PKEY *own = NULL;
+        for (int use = 0; use < 3; use++) {
+            assert_int_equal(sign(signing, key, &ready, &signature), KMS_OK);
+            assert_int_equal(kind->family->verify(key, NULL, signing, KMS_MESSAGE_TYPE_RAW, abc,
+                                 kms_buf_bytes(&signature)),
+                KMS_OK);
+            assert_non_null(ready.sign);
+            assert_null(ready.verify);
+            assert_ptr_not_equal(EVP_PKEY_CTX_get0_pkey(ready.sign), key);
+            if (own != NULL)
+                assert_ptr_equal(EVP_PKEY_CTX_get0_pkey(ready.sign), own);
+            own = EVP_PKEY_CTX_get0_pkey(ready.sign);
+        }
+        /* it ends with a call that fails: this is no digest */
+        kms_buf_reset(&signature);
+        assert_int_equal(kmsd_pkey_sign(key, &ready, NULL, abc, &signature), KMS_ERR_CRYPTO);
+        assert_null(ready.sign);
+        assert_int_equal(sign(signing, key, &ready, &signature), KMS_OK);
+        assert_non_null(ready.sign);
+        kmsd_ready_clean_up(&ready);
+    }
+    EVP_PKEY_free(key);
+}
+
+static void without_a_place_nothing_is_made_ready(void **state)
+{
+    const struct kmsd_kind *kind = kind_of(KMS_KEY_SPEC_RSA_2048, KMS_KEY_USAGE_SIGN_VERIFY);
+    EVP_PKEY *key = NULL;
+    KMS_BUF_AUTO signature;
+    (void)state;
+    kms_buf_init(&signature, 256);
+    assert_int_equal(kmsd_pkey_generate(kind, &key), KMS_OK);
+    for (size_t i = 0; i < kind->signing_count; i++) {
+        struct kmsd_ready ready = {.has_place = false};
+        assert_int_equal(sign(&kind->signing[i], key, &ready, &signature), KMS_OK);
+        assert_null(ready.sign);
+        assert_null(ready.verify);
+        assert_int_equal(kind->family->verify(key, NULL, &kind->signing[i], KMS_MESSAGE_TYPE_RAW,
+                             abc, kms_buf_bytes(&signature)),
+            KMS_OK);
+    }
+    EVP_PKEY_free(key);
+}
+
+/* A key whose private exponent is not that of the public one; libcrypto does not look. */
+static EVP_PKEY *wrong_key(void)
+{
+    static const char *const names[] = {OSSL_PKEY_PARAM_RSA_N, OSSL_PKEY_PARAM_RSA_E};
+    EVP_PKEY *right = NULL;
+    assert_int_equal(
+        kmsd_pkey_generate(kind_of(KMS_KEY_SPEC_RSA_2048, KMS_KEY_USAGE_SIGN_VERIFY), &right),
+        KMS_OK);
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+    BIGNUM *numbers[3] = {NULL, NULL, BN_new()};
+    EVP_PKEY *key = NULL;
+    assert_int_equal(BN_set_word(numbers[2], 5), 1);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        assert_int_equal(EVP_PKEY_get_bn_param(right, names[i], &numbers[i]), 1);
+        assert_int_equal(OSSL_PARAM_BLD_push_BN(builder, names[i], numbers[i]), 1);
+    }
+    assert_int_equal(OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_D, numbers[2]), 1);
+    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(builder);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    assert_int_equal(EVP_PKEY_fromdata_init(context), 1);
+    assert_int_equal(EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, params), 1);
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(builder);
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        BN_free(numbers[i]);
+    EVP_PKEY_free(right);
+    return key;
+}
+
+static void what_a_shared_key_signs_is_verified(void **state)
+{
+    (void)state;
+    const struct kmsd_signing *signing =
+        signing_of(KMS_KEY_SPEC_RSA_2048, KMS_SIGNING_ALGORITHM_RSASSA_PKCS1_V1_5_SHA_256);
+    EVP_PKEY *key = wrong_key();
+    struct kmsd_ready without_place = {.has_place = false};
+    struct kmsd_ready own = {.has_place = true};
+    KMS_BUF_AUTO signature;
+    kms_buf_init(&signature, 256);
+    assert_int_equal(sign(signing, key, NULL, &signature), KMS_ERR_CRYPTO);
+    assert_int_equal(signature.len, 0);
+    assert_int_equal(sign(signing, key, &without_place, &signature), KMS_ERR_CRYPTO);
+    assert_int_equal(signature.len, 0);
+    assert_int_equal(ERR_peek_error(), 0);
+    /* nobody can have damaged a key of its own, so nobody looks */
+    assert_int_equal(sign(signing, key, &own, &signature), KMS_OK);
+    kmsd_ready_clean_up(&own);
+    EVP_PKEY_free(key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +262,9 @@ int main(void)
         cmocka_unit_test(only_salts_as_long_as_the_digest_verify),
         cmocka_unit_test(algorithms_are_apart),
         cmocka_unit_test(ready_contexts_serve_again),
+        cmocka_unit_test(a_kept_context_has_a_key_of_its_own),
+        cmocka_unit_test(without_a_place_nothing_is_made_ready),
+        cmocka_unit_test(what_a_shared_key_signs_is_verified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
