@@ -158,16 +158,28 @@ static enum kms_err generate(struct subject *subject, struct kms_buf *out)
     return err;
 }
 
-/* Fails at every allocation in turn, with the key not ready and ready. */
+/* Forgets the key, and uses it that often. */
+static void warm_up(struct subject *subject, use *run, int uses)
+{
+    kmsd_custody_forget(custody, subject->material.id);
+    subject->material.as_of = kmsd_custody_forgets(custody); /* so that it is kept */
+    for (int i = 0; i < uses; i++) {
+        KMS_BUF_AUTO out;
+        kms_buf_init(&out, KMSD_CIPHERTEXT_MAX);
+        assert_int_equal(run(subject, &out), KMS_OK);
+    }
+}
+
+/* Fails at every allocation in turn: with the key not there, there, and with what is made ready for
+ * it when it is used again. */
 static void fail_everywhere(struct subject *subject, use *run)
 {
-    for (int ready = 0; ready < 2; ready++) {
+    for (int uses = 0; uses < 3; uses++) {
         for (size_t at = 0;; at++) {
             KMS_BUF_AUTO out;
             kms_buf_init(&out, KMSD_CIPHERTEXT_MAX);
             assert_in_range(at, 0, 100000);
-            if (!ready)
-                kmsd_custody_forget(custody, subject->material.id);
+            warm_up(subject, run, uses);
             allowed = at;
             failed = false;
             enum kms_err err = run(subject, &out);
