@@ -23,6 +23,14 @@ enum kmsd_phase {
     KMSD_PHASE_ANSWERING, /* the exchange holds the answer */
 };
 
+/* What a request waits for that is put off until its thread has been round the others: request.c. */
+enum kmsd_put_off {
+    KMSD_PUT_OFF_NOT,
+    KMSD_PUT_OFF_RUNNING,   /* it is whole */
+    KMSD_PUT_OFF_ANSWERING, /* its answer is there */
+    KMSD_PUT_OFF_STAGES,
+};
+
 /* A request with the storage that it needs. Borrowed from the calling thread's stock, so that a
  * thread goes on working in memory that its processor has at hand, and idle connections hold none. */
 struct kmsd_request {
@@ -36,8 +44,8 @@ struct kmsd_request {
     uint64_t discarded;   /* bytes of a body that is not taken, read and dropped */
     size_t counted;       /* of http->unverified_bytes */
     bool must_close;
-    bool is_put_off; /* its answer is there and waits for its thread's next turn */
-    bool is_told;    /* its internal failure was */
+    bool is_told; /* its internal failure was */
+    enum kmsd_put_off put_off;
     struct kmsd_exchange exchange;
 };
 

@@ -1,5 +1,6 @@
 #include "kmsd/http/connection.h"
 #include "kmsd/http/framing.h"
+#include "libkms/base/clock.h"
 
 #include <gnutls/gnutls.h> /* names of its numbers; nothing of it is called */
 
@@ -251,47 +252,58 @@ void kmsd_request_cancel(void *job)
 }
 
 /*
- * Answers that are put off. libmicrohttpd asks again for the answer of a whole request that got none, when it
- * has been round all connections that were ready. The answers of these then leave one after the other, and
- * wake a peer once for all of his that are among them. Some few at a time, and none that has taken its time
- * already: the first must not wait for long.
+ * Putting off. libmicrohttpd asks again for the answer of a whole request that got none, when it has been round all
+ * connections that were ready. So all of them are received first, then worked on, then answered: what each of the three
+ * needs stays near the processor from one request to the next, and a peer is woken once for all of his answers. So
+ * many at a time and no more, and no answer that has taken its time already: the first must not wait for long.
  */
-enum { PUT_OFF_MAX = 16, PUT_OFF_MS = 2 };
+enum { PUT_OFF_MS = 2 };
+
+static const unsigned put_off_max[KMSD_PUT_OFF_STAGES] = {
+    [KMSD_PUT_OFF_RUNNING] = 64,
+    [KMSD_PUT_OFF_ANSWERING] = 16,
+};
 
 static _Thread_local struct {
-    unsigned count;
-    int64_t first_ms;
+    unsigned count[KMSD_PUT_OFF_STAGES];
+    int64_t first_ms; /* when the first of the answers was there */
 } put_off;
 
-static enum MHD_Result answer(struct kmsd_connection *connection)
+static bool put_it_off(struct kmsd_request *request, enum kmsd_put_off stage)
 {
-    struct kmsd_request *request = connection->request;
-    int64_t began_ms = atomic_load_explicit(&connection->since_ms, memory_order_relaxed);
-    kmsd_connection_enter(connection, KMSD_PHASE_ANSWERING);
-    int64_t now_ms = atomic_load_explicit(&connection->since_ms, memory_order_relaxed);
-    if (put_off.count == 0)
-        put_off.first_ms = now_ms;
-    if (put_off.count == PUT_OFF_MAX || now_ms - put_off.first_ms >= PUT_OFF_MS ||
-        now_ms - began_ms >= PUT_OFF_MS)
-        return send_answer(connection);
-    put_off.count++;
-    request->is_put_off = true;
-    return MHD_YES;
+    if (put_off.count[stage] == put_off_max[stage])
+        return false;
+    put_off.count[stage]++;
+    request->put_off = stage;
+    return true;
 }
 
-/* It is answered now, or never; who ends it when the daemon stops may be a thread that has put off nothing. */
+/* Its turn has come, or never will; who ends it when the daemon stops may be a thread that has put off nothing. */
 static void end_putting_off(struct kmsd_request *request)
 {
-    if (request->is_put_off && put_off.count > 0)
-        put_off.count--;
-    request->is_put_off = false;
+    enum kmsd_put_off stage = request->put_off;
+    request->put_off = KMSD_PUT_OFF_NOT;
+    if (stage != KMSD_PUT_OFF_NOT && put_off.count[stage] > 0)
+        put_off.count[stage]--;
 }
 
-/* The request is whole. */
+static enum MHD_Result answer(struct kmsd_connection *connection, int64_t began_ms)
+{
+    int64_t now_ms = kms_clock_monotonic_ms();
+    kmsd_connection_enter(connection, KMSD_PHASE_ANSWERING);
+    if (put_off.count[KMSD_PUT_OFF_ANSWERING] == 0)
+        put_off.first_ms = now_ms;
+    if (now_ms - put_off.first_ms < PUT_OFF_MS && now_ms - began_ms < PUT_OFF_MS &&
+        put_it_off(connection->request, KMSD_PUT_OFF_ANSWERING))
+        return MHD_YES;
+    return send_answer(connection);
+}
+
 static enum MHD_Result run(struct kmsd_connection *connection, const char *method)
 {
     const struct kmsd_pipeline *pipeline = connection->http->pipeline;
     struct kmsd_exchange *exchange = &connection->request->exchange;
+    int64_t began_ms = kms_clock_monotonic_ms();
     kmsd_connection_enter(connection, KMSD_PHASE_RUNNING);
     exchange->http.body = kms_buf_bytes(&connection->request->body);
     if (connection->request->is_too_large)
@@ -310,7 +322,7 @@ static enum MHD_Result run(struct kmsd_connection *connection, const char *metho
         return send_answer(connection);
     case KMSD_NEXT_FINISH:
         kmsd_pipeline_finish(pipeline, exchange);
-        return answer(connection);
+        return answer(connection, began_ms);
     case KMSD_NEXT_WRITE:
         return hand_over(connection, KMSD_LANE_WRITE);
     case KMSD_NEXT_COMPUTE:
@@ -321,6 +333,22 @@ static enum MHD_Result run(struct kmsd_connection *connection, const char *metho
         return hand_over(connection, KMSD_LANE_FETCH);
     }
     return MHD_NO;
+}
+
+/* The next bytes of the body. None: the request is whole. */
+static enum MHD_Result receive(
+    struct kmsd_connection *connection, const char *method, const char *data, size_t *len)
+{
+    struct kmsd_request *request = connection->request;
+    if (*len != 0) {
+        bool goes_on = kmsd_body_take(connection, data, *len);
+        *len = 0;
+        return goes_on ? MHD_YES : MHD_NO;
+    }
+    if (request->put_off == KMSD_PUT_OFF_NOT && put_it_off(request, KMSD_PUT_OFF_RUNNING))
+        return MHD_YES;
+    end_putting_off(request);
+    return run(connection, method);
 }
 
 enum MHD_Result kmsd_request_handle(void *cls, struct MHD_Connection *mhd, const char *url,
@@ -341,13 +369,7 @@ enum MHD_Result kmsd_request_handle(void *cls, struct MHD_Connection *mhd, const
         kmsd_connection_enter(connection, KMSD_PHASE_RECEIVING);
         return receive_head(connection, method);
     case KMSD_PHASE_RECEIVING:
-        if (*upload_data_size == 0)
-            return run(connection, method);
-        {
-            bool goes_on = kmsd_body_take(connection, upload_data, *upload_data_size);
-            *upload_data_size = 0;
-            return goes_on ? MHD_YES : MHD_NO;
-        }
+        return receive(connection, method, upload_data, upload_data_size);
     case KMSD_PHASE_ANSWERING: /* awake again, or put off */
         end_putting_off(connection->request);
         return send_answer(connection);

@@ -1,5 +1,5 @@
 /*
- * Answers that are put off, so that those to one peer leave together: some few, none for long, each
+ * Requests and answers that are put off, so that those to one peer leave together: some few, none for long, each
  * to its own asker, and none lost. Requests here have a number for a body, and are answered with it;
  * the pipeline and the clock are the test's own.
  */
@@ -52,6 +52,7 @@ static atomic_bool fails;
 static void (*_Atomic at_finish)(int number);
 static sem_t arrived;
 static sem_t gate;
+static atomic_int received; /* requests whose head has begun to be read */
 
 static void note(enum what what, int number)
 {
@@ -84,6 +85,15 @@ enum MHD_Result __real_MHD_queue_response(
 int64_t __wrap_kms_clock_monotonic_ms(void)
 {
     return atomic_load(&clock_ms);
+}
+
+struct kmsd_request *__wrap_kmsd_stock_borrow(struct kmsd_http *http);
+struct kmsd_request *__real_kmsd_stock_borrow(struct kmsd_http *http);
+
+struct kmsd_request *__wrap_kmsd_stock_borrow(struct kmsd_http *http)
+{
+    atomic_fetch_add(&received, 1);
+    return __real_kmsd_stock_borrow(http);
 }
 
 static int number_of(const struct kmsd_exchange *exchange)
@@ -350,6 +360,22 @@ static void puts_off_so_many_and_no_more(void **state)
         happens(*state, "f16 fs24 s16");
 }
 
+static atomic_int received_before_the_first;
+
+static void look_how_many_are_received(int number)
+{
+    if (number == 0)
+        atomic_store(&received_before_the_first, atomic_load(&received));
+}
+
+static void all_are_received_before_the_first_is_run(void **state)
+{
+    atomic_store(&at_finish, look_how_many_are_received);
+    atomic_store(&received, 0);
+    happens(*state, "f16 fs24 s16");
+    assert_int_equal(atomic_load(&received_before_the_first), CALLERS + 1); /* and the gate's */
+}
+
 static void puts_off_none_that_took_its_time(void **state)
 {
     atomic_store(&takes_ms[0], 2);
@@ -514,6 +540,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE(puts_off_so_many_and_no_more),
+        SCENE(all_are_received_before_the_first_is_run),
         SCENE(puts_off_none_that_took_its_time),
         SCENE(puts_off_none_when_the_first_has_waited),
         SCENE(those_that_leave_make_room_for_the_next),
