@@ -1,6 +1,7 @@
 #include "kmsd/http/connection.h"
 #include "kmsd/http/framing.h"
 #include "libkms/base/clock.h"
+#include "libkms/base/encoding.h"
 
 #include <gnutls/gnutls.h> /* names of its numbers; nothing of it is called */
 
@@ -121,16 +122,30 @@ static enum MHD_Result collect_header(void *cls, enum MHD_ValueKind kind, const 
     return MHD_YES;
 }
 
+/* A header of the request; NULL: it has none of that name. */
+static const struct kms_str *find_header(const struct kmsd_request *request, const char *name)
+{
+    const struct kms_str wanted = kms_str(name);
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (kms_ascii_eq(request->headers[i].name, wanted))
+            return &request->headers[i].value;
+    }
+    return NULL;
+}
+
 /* What the head announces; 0 when it announces nothing. libmicrohttpd has refused malformed ones.
  */
-static uint64_t announced_length(struct MHD_Connection *mhd)
+static uint64_t announced_length(const struct kmsd_request *request)
 {
-    const char *text = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Content-Length");
+    const struct kms_str *text = find_header(request, "Content-Length");
     uint64_t length = 0;
-    for (; text != NULL && *text >= '0' && *text <= '9'; text++) {
+    for (size_t i = 0; text != NULL && i < text->len; i++) {
+        char digit = text->data[i];
+        if (digit < '0' || digit > '9')
+            break;
         if (length > UINT64_MAX / 10 - 1)
             return UINT64_MAX;
-        length = length * 10 + (uint64_t)(*text - '0');
+        length = length * 10 + (uint64_t)(digit - '0');
     }
     return length;
 }
@@ -207,12 +222,12 @@ static enum MHD_Result receive_head(struct kmsd_connection *connection, const ch
         request->must_close = true;
         return refuse(connection, KMS_FAULT_SERIALIZATION, ambiguous);
     }
-    uint64_t length = announced_length(mhd);
+    uint64_t length = announced_length(request);
     if (length > connection->http->limits.max_body)
         request->is_too_large = true;
     request->must_close = request->is_too_large;
 
-    bool waits = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "Expect") != NULL;
+    bool waits = find_header(request, "Expect") != NULL;
     if (has_too_many_headers ||
         (request->is_too_large && (waits || length > KMSD_HTTP_DISCARD_MAX)))
         return refuse(connection, KMS_FAULT_REQUEST_ENTITY_TOO_LARGE, absent);

@@ -61,7 +61,10 @@ size_t kms_json_plain_len(struct kms_str text);
 KMS_MUST_USE bool kms_ascii_eq_len(const char *a, const char *b, size_t len);
 static inline bool kms_ascii_eq(struct kms_str a, struct kms_str b)
 {
-    return a.len == b.len && kms_ascii_eq_len(a.data, b.data, a.len);
+    if (a.len != b.len || a.len == 0)
+        return a.len == b.len;
+    /* most are told apart by their first letters, whatever their case */
+    return ((a.data[0] ^ b.data[0]) & ~('a' ^ 'A')) == 0 && kms_ascii_eq_len(a.data, b.data, a.len);
 }
 
 /* Well-formed UTF-8: no overlong forms, no surrogates, nothing past U+10FFFF. */
