@@ -71,6 +71,8 @@ static void pss_vectors_hold(void **state)
         KMS_SIGNING_ALGORITHM_RSASSA_PSS_SHA_256, 108);
     run_signatures("rsa_pss_2048_sha384_mgf1_48", KMS_KEY_SPEC_RSA_2048,
         KMS_SIGNING_ALGORITHM_RSASSA_PSS_SHA_384, 141);
+    run_signatures("rsa_pss_4096_sha512_mgf1_64", KMS_KEY_SPEC_RSA_4096,
+        KMS_SIGNING_ALGORITHM_RSASSA_PSS_SHA_512, 179);
 }
 
 /* Signs with libcrypto's own call and a salt of that length. */
