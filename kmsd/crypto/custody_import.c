@@ -7,6 +7,7 @@
 #include "kmsd/crypto/pkey.h"
 #include "kmsd/crypto/record.h"
 #include "kmsd/crypto/wrapping.h"
+#include "libkms/base/sha256.h"
 #include "libkms/proto/arn.h"
 
 #include <openssl/err.h>

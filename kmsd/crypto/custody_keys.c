@@ -111,37 +111,41 @@ enum kms_err kmsd_custody_open(struct kmsd_custody *custody, const struct kmsd_k
 
 /* --- key pairs -------------------------------------------------------------------------------- */
 
-/* The hash of the AAD and what it goes with: all that is authenticated when a record is opened. */
-static enum kms_err make_tag(
-    struct kmsd_workspace *workspace, struct kms_bytes record, uint8_t tag[KMS_SHA256_SIZE])
+/* The AAD that was made and what it goes with: all that is authenticated when a record is opened. It is
+ * the workspace's until the next AAD is made; *aad_len is where the record in it begins. */
+static enum kms_err make_tag(struct kmsd_workspace *workspace, struct kms_bytes record,
+    struct kms_bytes *tag, size_t *aad_len)
 {
-    struct kms_buf *aad = &workspace->aad;
-    size_t aad_len = aad->len;
-    kms_buf_append(aad, record.data, record.len);
-    if (aad->err != KMS_OK)
-        return aad->err;
-    enum kms_err err = kms_sha256(kms_buf_bytes(aad), tag);
-    kms_buf_truncate(aad, aad_len);
-    return err;
+    *aad_len = workspace->aad.len;
+    kms_buf_append(&workspace->aad, record.data, record.len);
+    *tag = kms_buf_bytes(&workspace->aad);
+    return workspace->aad.err;
+}
+
+static enum kms_err open_private(struct kmsd_workspace *workspace, const struct kmsd_kind *kind,
+    const struct kmsd_material *material, EVP_PKEY **key)
+{
+    KMS_SECRET_AUTO secret = NULL;
+    enum kms_err err = open_secret(workspace, material, &secret);
+    return err == KMS_OK ? kmsd_pkey_read_private(kind, kms_secret_bytes(secret), key) : err;
 }
 
 static enum kms_err find_private(struct kmsd_custody *custody, struct kmsd_workspace *workspace,
     const struct kmsd_kind *kind, const struct kmsd_material *material, const void *row,
     struct kmsd_held_key *out)
 {
-    uint8_t tag[KMS_SHA256_SIZE];
+    struct kms_bytes tag;
+    size_t aad_len = 0;
     uint64_t forgets = 0;
     enum kms_err err = secret_aad(workspace, kind, material);
     if (err == KMS_OK)
-        err = make_tag(workspace, material->wrapped, tag);
+        err = make_tag(workspace, material->wrapped, &tag, &aad_len);
     if (err != KMS_OK)
         return err;
     struct kmsd_held_key held = kmsd_key_cache_find(&custody->private_keys, tag, row, &forgets);
     if (held.key == NULL) {
-        KMS_SECRET_AUTO secret = NULL;
-        err = open_secret(workspace, material, &secret);
-        if (err == KMS_OK)
-            err = kmsd_pkey_read_private(kind, kms_secret_bytes(secret), &held.key);
+        workspace->aad.len = aad_len; /* without the record, which stays where it is */
+        err = open_private(workspace, kind, material, &held.key);
         if (err != KMS_OK)
             return err;
         if (kmsd_material_may_be_kept(custody, material))
@@ -155,7 +159,8 @@ static enum kms_err find_public(struct kmsd_custody *custody, struct kmsd_worksp
     const struct kmsd_kind *kind, const struct kmsd_material *material, const void *row,
     struct kmsd_held_key *out)
 {
-    uint8_t tag[KMS_SHA256_SIZE];
+    struct kms_bytes tag;
+    size_t aad_len = 0;
     uint64_t forgets = 0;
     struct kms_bytes record = {NULL, 0};
     struct kms_bytes public_key = {NULL, 0};
@@ -163,11 +168,12 @@ static enum kms_err find_public(struct kmsd_custody *custody, struct kmsd_worksp
     if (err == KMS_OK)
         err = make_aad(workspace, kind, material->key_arn, material->id, &public_key);
     if (err == KMS_OK)
-        err = make_tag(workspace, record, tag);
+        err = make_tag(workspace, record, &tag, &aad_len);
     if (err != KMS_OK)
         return err;
     struct kmsd_held_key held = kmsd_key_cache_find(&custody->public_keys, tag, row, &forgets);
     if (held.key == NULL) {
+        workspace->aad.len = aad_len;
         err = check_seal(workspace, record);
         if (err == KMS_OK)
             err = kmsd_pkey_read_public(kind, public_key, &held.key);

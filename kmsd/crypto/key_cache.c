@@ -1,9 +1,13 @@
 #include "kmsd/crypto/key_cache.h"
 
-static uint64_t prefix_of(const uint8_t tag[KMS_SHA256_SIZE])
+#include <stdlib.h>
+
+/* A record ends with what authenticates it, so that the last octets tell tags apart. */
+static uint64_t prefix_of(struct kms_bytes tag)
 {
     uint64_t prefix = 0;
-    memcpy(&prefix, tag, sizeof(prefix));
+    size_t len = tag.len < sizeof(prefix) ? tag.len : sizeof(prefix);
+    memcpy(&prefix, tag.data + tag.len - len, len);
     return prefix;
 }
 
@@ -18,6 +22,7 @@ static void drop(struct kmsd_key_cache_entry *entry)
     for (size_t i = 0; i < KMSD_KEY_CACHE_READY; i++)
         kmsd_ready_clean_up(&entry->kept[i].ready);
     EVP_PKEY_free(entry->key);
+    free(entry->tag);
     memset(entry, 0, sizeof(*entry));
 }
 
@@ -28,14 +33,13 @@ void kmsd_key_cache_clean_up(struct kmsd_key_cache *cache)
     (void)pthread_mutex_destroy(&cache->mutex);
 }
 
-static struct kmsd_key_cache_entry *find(
-    struct kmsd_key_cache *cache, const uint8_t tag[KMS_SHA256_SIZE])
+static struct kmsd_key_cache_entry *find(struct kmsd_key_cache *cache, struct kms_bytes tag)
 {
     uint64_t prefix = prefix_of(tag);
     for (size_t i = 0; i < KMSD_KEY_CACHE_MAX; i++) {
         struct kmsd_key_cache_entry *entry = &cache->entries[i];
-        if (cache->prefixes[i] == prefix && entry->key != NULL &&
-            memcmp(entry->tag, tag, sizeof(entry->tag)) == 0)
+        if (cache->prefixes[i] == prefix && entry->key != NULL && entry->tag_len == tag.len &&
+            memcmp(entry->tag, tag.data, tag.len) == 0)
             return entry;
     }
     return NULL;
@@ -94,8 +98,8 @@ void kmsd_held_key_release(struct kmsd_held_key *held)
     held->key = NULL;
 }
 
-struct kmsd_held_key kmsd_key_cache_find(struct kmsd_key_cache *cache,
-    const uint8_t tag[KMS_SHA256_SIZE], const void *row, uint64_t *forgets)
+struct kmsd_held_key kmsd_key_cache_find(
+    struct kmsd_key_cache *cache, struct kms_bytes tag, const void *row, uint64_t *forgets)
 {
     struct kmsd_held_key held = {.cache = cache, .row = row};
     (void)pthread_mutex_lock(&cache->mutex);
@@ -125,20 +129,32 @@ static size_t choose(const struct kmsd_key_cache *cache)
     return oldest;
 }
 
-void kmsd_key_cache_put(struct kmsd_key_cache *cache, const uint8_t tag[KMS_SHA256_SIZE],
+static void put(
+    struct kmsd_key_cache *cache, struct kms_bytes tag, const uint8_t *id, EVP_PKEY *key)
+{
+    uint8_t *copy = malloc(tag.len);
+    if (copy == NULL || EVP_PKEY_up_ref(key) != 1) {
+        free(copy);
+        return;
+    }
+    size_t at = choose(cache);
+    struct kmsd_key_cache_entry *entry = &cache->entries[at];
+    drop(entry);
+    memcpy(copy, tag.data, tag.len);
+    entry->key = key;
+    entry->used = ++cache->clock;
+    entry->tag = copy;
+    entry->tag_len = tag.len;
+    memcpy(entry->id, id, sizeof(entry->id));
+    cache->prefixes[at] = prefix_of(tag);
+}
+
+void kmsd_key_cache_put(struct kmsd_key_cache *cache, struct kms_bytes tag,
     const uint8_t id[KMSD_KEY_CACHE_ID_SIZE], EVP_PKEY *key, uint64_t forgets)
 {
     (void)pthread_mutex_lock(&cache->mutex);
-    if (forgets == cache->forgets && find(cache, tag) == NULL && EVP_PKEY_up_ref(key) == 1) {
-        size_t at = choose(cache);
-        struct kmsd_key_cache_entry *entry = &cache->entries[at];
-        drop(entry);
-        entry->key = key;
-        entry->used = ++cache->clock;
-        memcpy(entry->tag, tag, sizeof(entry->tag));
-        memcpy(entry->id, id, sizeof(entry->id));
-        cache->prefixes[at] = prefix_of(tag);
-    }
+    if (forgets == cache->forgets && find(cache, tag) == NULL)
+        put(cache, tag, id, key);
     (void)pthread_mutex_unlock(&cache->mutex);
 }
 

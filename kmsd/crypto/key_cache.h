@@ -5,9 +5,9 @@
  * are only for those who have a place: at most KMSD_KEY_CACHE_READY of a key, in use or waiting, and
  * in all as many as kmsd_pkey_copy_private finds locked memory for.
  *
- * Entries are found by a tag: the hash of all that vouches for the key, its record as well as what
+ * Entries are found by a tag: all that vouches for the key, its record as well as what
  * that is bound to. So who asks with another name, kind or record does not find it, and has to open
- * what it has.
+ * what it has. A tag is no secret.
  *
  * All functions but init and clean_up may be called from any thread.
  */
@@ -15,7 +15,6 @@
 #define KMSD_CRYPTO_KEY_CACHE_H
 
 #include "kmsd/crypto/pkey.h"
-#include "libkms/base/sha256.h"
 
 #include <openssl/evp.h>
 #include <pthread.h>
@@ -35,7 +34,8 @@ struct kmsd_key_cache_entry {
     struct kmsd_key_cache_ready kept[KMSD_KEY_CACHE_READY];
     size_t lent;   /* how many hold what was kept, or a place for it */
     uint64_t used; /* when last */
-    uint8_t tag[KMS_SHA256_SIZE];
+    uint8_t *tag;
+    size_t tag_len;
     uint8_t id[KMSD_KEY_CACHE_ID_SIZE];
 };
 
@@ -43,7 +43,7 @@ struct kmsd_key_cache {
     pthread_mutex_t mutex;
     uint64_t clock;                        /* counts uses */
     uint64_t forgets;                      /* counts calls of forget */
-    uint64_t prefixes[KMSD_KEY_CACHE_MAX]; /* of the tags, to be searched quickly */
+    uint64_t prefixes[KMSD_KEY_CACHE_MAX]; /* the tags' last octets, to be searched quickly */
     struct kmsd_key_cache_entry entries[KMSD_KEY_CACHE_MAX];
 };
 
@@ -67,12 +67,12 @@ void kmsd_held_key_release(struct kmsd_held_key *held);
 
 /* Holds the key of that tag, with what is ready for that row (NULL: for none); or nothing, and
  * *forgets is then what kmsd_key_cache_put asks for. */
-KMS_MUST_USE struct kmsd_held_key kmsd_key_cache_find(struct kmsd_key_cache *cache,
-    const uint8_t tag[KMS_SHA256_SIZE], const void *row, uint64_t *forgets);
+KMS_MUST_USE struct kmsd_held_key kmsd_key_cache_find(
+    struct kmsd_key_cache *cache, struct kms_bytes tag, const void *row, uint64_t *forgets);
 
 /* Keeps a reference of its own to a key that was not found. If anything was forgotten since then it
- * keeps nothing: it might have been this key. */
-void kmsd_key_cache_put(struct kmsd_key_cache *cache, const uint8_t tag[KMS_SHA256_SIZE],
+ * keeps nothing: it might have been this key. Nor when memory is out. */
+void kmsd_key_cache_put(struct kmsd_key_cache *cache, struct kms_bytes tag,
     const uint8_t id[KMSD_KEY_CACHE_ID_SIZE], EVP_PKEY *key, uint64_t forgets);
 
 /* Drops what was put with that id. */

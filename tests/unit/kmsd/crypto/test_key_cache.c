@@ -27,8 +27,8 @@ static EVP_PKEY *put(uint32_t tag_number, uint32_t id_number)
     EVP_PKEY *key = new_key();
     number(tag, tag_number);
     number(id, id_number);
-    assert_null(kmsd_key_cache_find(&cache, tag, NULL, &forgets).key);
-    kmsd_key_cache_put(&cache, tag, id, key, forgets);
+    assert_null(kmsd_key_cache_find(&cache, kms_bytes(tag, sizeof(tag)), NULL, &forgets).key);
+    kmsd_key_cache_put(&cache, kms_bytes(tag, sizeof(tag)), id, key, forgets);
     EVP_PKEY_free(key);
     return key;
 }
@@ -38,7 +38,8 @@ static bool has(uint32_t tag_number, const EVP_PKEY *expected)
     uint8_t tag[32];
     uint64_t forgets = 0;
     number(tag, tag_number);
-    KMSD_HELD_KEY_AUTO held = kmsd_key_cache_find(&cache, tag, NULL, &forgets);
+    KMSD_HELD_KEY_AUTO held =
+        kmsd_key_cache_find(&cache, kms_bytes(tag, sizeof(tag)), NULL, &forgets);
     bool found = held.key != NULL;
     if (found && expected != NULL)
         assert_ptr_equal(held.key, expected);
@@ -68,7 +69,7 @@ static void what_is_put_is_found(void **state)
     assert_false(has(3, NULL));
 }
 
-/* The prefix is only for speed. */
+/* The last octets alone are only for speed. */
 static void the_whole_tag_counts(void **state)
 {
     (void)state;
@@ -77,9 +78,14 @@ static void the_whole_tag_counts(void **state)
     (void)put(7, 7);
     number(tag, 7);
     tag[31] = 1;
-    assert_null(kmsd_key_cache_find(&cache, tag, NULL, &forgets).key);
+    assert_null(kmsd_key_cache_find(&cache, kms_bytes(tag, sizeof(tag)), NULL, &forgets).key);
+    number(tag, 7);
+    tag[5] = 1;
+    assert_null(kmsd_key_cache_find(&cache, kms_bytes(tag, sizeof(tag)), NULL, &forgets).key);
+    number(tag, 7);
+    assert_null(kmsd_key_cache_find(&cache, kms_bytes(tag, 31), NULL, &forgets).key);
     memset(tag, 0, sizeof(tag)); /* what free entries look like */
-    assert_null(kmsd_key_cache_find(&cache, tag, NULL, &forgets).key);
+    assert_null(kmsd_key_cache_find(&cache, kms_bytes(tag, sizeof(tag)), NULL, &forgets).key);
 }
 
 static void the_least_used_makes_room(void **state)
@@ -102,7 +108,8 @@ static void a_key_in_use_outlives_its_eviction(void **state)
     uint64_t forgets = 0;
     (void)put(5, 5);
     number(tag, 5);
-    KMSD_HELD_KEY_AUTO held = kmsd_key_cache_find(&cache, tag, NULL, &forgets);
+    KMSD_HELD_KEY_AUTO held =
+        kmsd_key_cache_find(&cache, kms_bytes(tag, sizeof(tag)), NULL, &forgets);
     assert_non_null(held.key);
     for (uint32_t i = 100; i < 100 + KMSD_KEY_CACHE_MAX; i++)
         (void)put(i, i);
@@ -133,7 +140,8 @@ static struct kmsd_held_key hold(uint32_t tag_number, const void *row)
     uint8_t tag[32];
     uint64_t forgets = 0;
     number(tag, tag_number);
-    struct kmsd_held_key held = kmsd_key_cache_find(&cache, tag, row, &forgets);
+    struct kmsd_held_key held =
+        kmsd_key_cache_find(&cache, kms_bytes(tag, sizeof(tag)), row, &forgets);
     assert_non_null(held.key);
     return held;
 }
@@ -276,9 +284,9 @@ static void what_was_forgotten_meanwhile_is_not_kept(void **state)
     EVP_PKEY *key = new_key();
     number(tag, 1);
     number(id, 1);
-    assert_null(kmsd_key_cache_find(&cache, tag, NULL, &forgets).key);
+    assert_null(kmsd_key_cache_find(&cache, kms_bytes(tag, sizeof(tag)), NULL, &forgets).key);
     kmsd_key_cache_forget(&cache, id);
-    kmsd_key_cache_put(&cache, tag, id, key, forgets);
+    kmsd_key_cache_put(&cache, kms_bytes(tag, sizeof(tag)), id, key, forgets);
     assert_false(has(1, NULL));
     EVP_PKEY_free(key);
 }
@@ -293,7 +301,7 @@ static void a_key_is_kept_once(void **state)
     number(id, 1);
     EVP_PKEY *first = put(1, 1);
     EVP_PKEY *late = new_key(); /* of another thread that missed it too */
-    kmsd_key_cache_put(&cache, tag, id, late, forgets);
+    kmsd_key_cache_put(&cache, kms_bytes(tag, sizeof(tag)), id, late, forgets);
     EVP_PKEY_free(late);
     assert_true(has(1, first));
 }
