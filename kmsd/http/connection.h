@@ -19,7 +19,7 @@
 enum kmsd_phase {
     KMSD_PHASE_IDLE,      /* none, or its head is not complete */
     KMSD_PHASE_RECEIVING, /* the head is there, the body is coming */
-    KMSD_PHASE_RUNNING,   /* it is whole; with the pipeline, or waiting for a worker */
+    KMSD_PHASE_RUNNING,   /* it is whole; with the pipeline, put off, or waiting for a worker */
     KMSD_PHASE_ANSWERING, /* the exchange holds the answer */
 };
 

@@ -319,7 +319,6 @@ static enum MHD_Result run(struct kmsd_connection *connection, const char *metho
     const struct kmsd_pipeline *pipeline = connection->http->pipeline;
     struct kmsd_exchange *exchange = &connection->request->exchange;
     int64_t began_ms = kms_clock_monotonic_ms();
-    kmsd_connection_enter(connection, KMSD_PHASE_RUNNING);
     exchange->http.body = kms_buf_bytes(&connection->request->body);
     if (connection->request->is_too_large)
         return refuse(connection, KMS_FAULT_REQUEST_ENTITY_TOO_LARGE, absent);
@@ -360,10 +359,8 @@ static enum MHD_Result receive(
         *len = 0;
         return goes_on ? MHD_YES : MHD_NO;
     }
-    if (request->put_off == KMSD_PUT_OFF_NOT && put_it_off(request, KMSD_PUT_OFF_RUNNING))
-        return MHD_YES;
-    end_putting_off(request);
-    return run(connection, method);
+    kmsd_connection_enter(connection, KMSD_PHASE_RUNNING);
+    return put_it_off(request, KMSD_PUT_OFF_RUNNING) ? MHD_YES : run(connection, method);
 }
 
 enum MHD_Result kmsd_request_handle(void *cls, struct MHD_Connection *mhd, const char *url,
@@ -388,8 +385,11 @@ enum MHD_Result kmsd_request_handle(void *cls, struct MHD_Connection *mhd, const
     case KMSD_PHASE_ANSWERING: /* awake again, or put off */
         end_putting_off(connection->request);
         return send_answer(connection);
-    case KMSD_PHASE_RUNNING:
-        break;
+    case KMSD_PHASE_RUNNING: /* put off */
+        if (connection->request->put_off != KMSD_PUT_OFF_RUNNING)
+            break;
+        end_putting_off(connection->request);
+        return run(connection, method);
     }
     return MHD_NO;
 }

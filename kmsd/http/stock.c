@@ -4,7 +4,7 @@
 
 enum {
     KEPT_STORAGE = 32768, /* requests with larger buffers are not kept */
-    KEPT_REQUESTS = 32,   /* by each thread */
+    KEPT_REQUESTS = 64,   /* by each thread: as many as it puts off */
 };
 
 struct kmsd_stock {
