@@ -1,6 +1,6 @@
 /*
- * The face of the trail, and its thread. Requests put their records into the spool and go on; the
- * thread seals and writes them behind, syncs, signs and closes files. Whoever needs the file to be
+ * The face of the trail, and its thread. Requests put down in the spool what their records will say and go on; the
+ * thread makes records of it, seals and writes them behind, syncs, signs and closes files. Whoever needs the file to be
  * up to date (a look-up, a full spool, sync = always) does the thread's work in its place.
  */
 #include "kmsd/audit/audit.h"
@@ -396,10 +396,10 @@ static enum kms_err report(struct kmsd_audit *audit, const struct kmsd_writer_fo
         return KMS_OK;
     (void)snprintf(details, sizeof(details),
         "{\"recordsTakenOver\":%llu,\"tornBytesRemoved\":%llu,\"restartOfTheMachine\":%s,"
-        "\"damagedFile\":%u,\"damagedRecord\":%llu}",
+        "\"spoolDamaged\":%s,\"damagedFile\":%u,\"damagedRecord\":%llu}",
         (unsigned long long)found->recovered, (unsigned long long)found->torn_bytes,
-        found->spool.has_power_loss ? "true" : "false", found->damaged,
-        (unsigned long long)found->damaged_record);
+        found->spool.has_power_loss ? "true" : "false", found->spool.is_damaged ? "true" : "false",
+        found->damaged, (unsigned long long)found->damaged_record);
     if (is_damaged)
         tell(audit, KMSD_AUDIT_ERROR,
             "file %u of the audit trail does not verify from record %llu on: it stays as it is, "
@@ -408,6 +408,9 @@ static enum kms_err report(struct kmsd_audit *audit, const struct kmsd_writer_fo
     else
         tell(audit, KMSD_AUDIT_WARNING, "the audit trail was not closed: %llu records taken over",
             (unsigned long long)found->recovered);
+    if (found->spool.is_damaged)
+        tell(audit, KMSD_AUDIT_ERROR,
+            "the spool of the audit trail was damaged: records that were in it are lost");
     const struct kmsd_audit_happening happening = {
         .event_name = "RecoverAuditTrail", .details = kms_str(details)};
     return kmsd_audit_happened(audit, &happening);

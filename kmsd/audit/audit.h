@@ -3,7 +3,7 @@
  * services that kmsd speaks, and one for each thing that kmsd does by itself, in the form of
  * CloudTrail, chained and signed. docs/AUDIT.md has the scheme.
  *
- * A record is in the trail when kmsd_audit_record returns KMS_OK: it then survives kill -9. An
+ * What a record says is in the trail's keeping when kmsd_audit_record returns KMS_OK: it then survives kill -9. An
  * answer that says "done" leaves only after that.
  *
  * All functions but open and close may be called from any thread.

@@ -1,5 +1,7 @@
 #include "kmsd/audit/pack.h"
 
+#include "libkms/trail/trail.h"
+
 #include <string.h>
 
 #define ABSENT UINT32_MAX
@@ -55,6 +57,17 @@ _Static_assert(
     (int)KMSD_AUDIT_TEXTS_MAX == (int)(FIXED + KMSD_AUDIT_RESOURCES_MAX * COUNT(resource_texts)),
     "there is room for all texts");
 
+/* A member that is added to one of them has to be packed, too: in a table above, or in the head below. */
+_Static_assert(sizeof(struct kmsd_audit_identity) ==
+                   COUNT(identity_texts) * sizeof(struct kms_str) + 3 * sizeof(int64_t),
+    "all of an identity is packed");
+_Static_assert(sizeof(struct kmsd_audit_request) ==
+                   (COUNT(request_texts) + COUNT(request_objects)) * sizeof(struct kms_str) +
+                       2 * sizeof(int64_t) + 2 * sizeof(void *) + sizeof(size_t),
+    "all of a request is packed");
+_Static_assert(sizeof(struct kmsd_audit_resource) == COUNT(resource_texts) * sizeof(struct kms_str),
+    "all of a resource is packed");
+
 /* Begins a packed request. The lengths of its texts follow, then their bytes. */
 struct head {
     int64_t time_ms;
@@ -65,6 +78,12 @@ struct head {
     uint8_t is_read_only;
     uint8_t resource_count;
 };
+
+/* Without its JSON objects, or with one that says that they are left out, a request fits into the spool. */
+_Static_assert(
+    sizeof(struct head) + KMSD_AUDIT_TEXTS_MAX * (sizeof(uint32_t) + KMSD_AUDIT_TEXT_MAX) <=
+        KMS_TRAIL_RECORD_MAX,
+    "a request fits");
 
 static size_t resource_count(const struct kmsd_audit_request *request)
 {
@@ -137,7 +156,7 @@ struct reader {
     bool is_bad;
 };
 
-static void give(struct reader *in, void *to, const size_t *offsets, size_t count)
+static void give(struct reader *in, void *to, const size_t *offsets, size_t count, size_t most)
 {
     for (size_t i = 0; i < count; i++) {
         struct kms_str *text = (struct kms_str *)(void *)((char *)to + offsets[i]);
@@ -145,7 +164,7 @@ static void give(struct reader *in, void *to, const size_t *offsets, size_t coun
         *text = (struct kms_str){NULL, 0};
         if (len == ABSENT)
             continue;
-        if (len > in->bytes.len) {
+        if (len > in->bytes.len || len > most) {
             in->is_bad = true;
             return;
         }
@@ -188,10 +207,11 @@ enum kms_err kmsd_audit_unpack(struct kms_bytes packed, struct kmsd_audit_unpack
         .resources = out->resources,
         .resource_count = head.resource_count,
     };
-    give(&in, &out->identity, identity_texts, COUNT(identity_texts));
-    give(&in, &out->request, request_texts, COUNT(request_texts));
-    give(&in, &out->request, request_objects, COUNT(request_objects));
+    const size_t most = KMSD_AUDIT_TEXT_MAX;
+    give(&in, &out->identity, identity_texts, COUNT(identity_texts), most);
+    give(&in, &out->request, request_texts, COUNT(request_texts), most);
+    give(&in, &out->request, request_objects, COUNT(request_objects), SIZE_MAX);
     for (size_t i = 0; i < head.resource_count; i++)
-        give(&in, &out->resources[i], resource_texts, COUNT(resource_texts));
+        give(&in, &out->resources[i], resource_texts, COUNT(resource_texts), most);
     return in.is_bad || in.bytes.len != 0 ? KMS_ERR_CORRUPT : KMS_OK;
 }

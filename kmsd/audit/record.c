@@ -267,7 +267,8 @@ void kmsd_audit_write_request(struct kms_buf *out, const struct kmsd_audit_reque
         return;
     struct kmsd_audit_request shorter = *request;
     kmsd_audit_omit_parameters(&shorter);
-    kms_buf_reset(out);
+    out->len = from;
+    out->err = KMS_OK;
     write_request(out, &shorter);
 }
 

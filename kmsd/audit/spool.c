@@ -122,14 +122,16 @@ static enum kms_err map(struct kmsd_spool *spool, int fd, struct kmsd_detail *de
 
 /* --- what a killed process left --------------------------------------------------------------- */
 
-/* Never used, or by another version of kmsd, which left nothing in it. */
-static bool is_fresh(const struct head *head)
+static bool is_of_another_version(const struct head *head)
 {
     static const char magic[] = "kmsdspool ";
-    bool is_other = memcmp(head->magic, magic, sizeof(magic) - 1) == 0 &&
-                    memcmp(head->magic, SPOOL_MAGIC, sizeof(SPOOL_MAGIC)) != 0;
-    return head->magic[0] == '\0' ||
-           (is_other && atomic_load(&head->head) == atomic_load(&head->tail));
+    return memcmp(head->magic, magic, sizeof(magic) - 1) == 0 &&
+           memcmp(head->magic, SPOOL_MAGIC, sizeof(SPOOL_MAGIC)) != 0;
+}
+
+static bool is_empty(const struct head *head)
+{
+    return atomic_load(&head->head) == atomic_load(&head->tail);
 }
 
 static bool makes_sense(const struct kmsd_spool *spool)
@@ -167,10 +169,10 @@ static void take_over(struct kmsd_spool *spool, struct kmsd_spool_left *left)
     struct head *head = spool->head;
     char boot[BOOT_ID_SIZE];
     read_boot_id(boot);
-    bool is_new = is_fresh(head);
+    bool is_new = head->magic[0] == '\0' || is_of_another_version(head);
     *left = (struct kmsd_spool_left){.is_damaged = !is_new && !makes_sense(spool)};
     if (!is_new && !left->is_damaged && memcmp(head->boot, boot, sizeof(boot)) != 0)
-        left->has_power_loss = atomic_load(&head->head) != atomic_load(&head->tail);
+        left->has_power_loss = !is_empty(head);
     if (is_new || left->is_damaged || left->has_power_loss) {
         atomic_store(&head->head, 0);
         atomic_store(&head->tail, 0);
@@ -183,6 +185,8 @@ static void take_over(struct kmsd_spool *spool, struct kmsd_spool_left *left)
     spool->putting_ends = end;
     head->size = KMSD_SPOOL_SIZE;
     memcpy(head->boot, boot, sizeof(boot));
+    if (memcmp(head->magic, SPOOL_MAGIC, sizeof(SPOOL_MAGIC)) == 0)
+        return;
     memset(head->magic, 0, sizeof(head->magic));
     memcpy(head->magic, SPOOL_MAGIC, sizeof(SPOOL_MAGIC));
 }
@@ -201,6 +205,12 @@ enum kms_err kmsd_spool_open(
     enum kms_err err = open_file(folder, &fd, detail);
     if (err == KMS_OK)
         err = map(spool, fd, detail);
+    if (err == KMS_OK && is_of_another_version(spool->head) && !is_empty(spool->head)) {
+        kmsd_detail_set(detail,
+            "another version of kmsd was killed and left records in the file 'spool' of the audit "
+            "trail: start that version once more, or remove the file and with it the records");
+        err = KMS_ERR_UNSUPPORTED;
+    }
     if (fd >= 0)
         (void)close(fd); /* the mappings stay */
     if (err != KMS_OK) {

@@ -1,5 +1,5 @@
 /*
- * Where records wait for their file: a ring in a file that is mapped into memory. Putting a record
+ * Where records, and requests that have to be made records of, wait for their file: a ring in a file that is mapped into memory. Putting one
  * there costs a copy, no system call, and survives the process as any write(2) does, because the
  * pages are the kernel's. What was in it when the process was killed is taken up by the next one;
  * what was in it when the machine lost power is not (its pages may be of any age), and is not read.
@@ -26,7 +26,8 @@ struct kmsd_spool_left {
 };
 
 /* Opens or makes the spool of a folder (a descriptor; -1: in memory). Records of a killed process
- * are in it afterwards, as if just put. KMS_ERR_IO, KMS_ERR_NO_MEMORY; detail explains. */
+ * are in it afterwards, as if just put. KMS_ERR_UNSUPPORTED: another version of kmsd left something in it;
+ * KMS_ERR_IO, KMS_ERR_NO_MEMORY; detail explains. */
 KMS_MUST_USE enum kms_err kmsd_spool_open(
     int folder, struct kmsd_spool **out, struct kmsd_spool_left *left, struct kmsd_detail *detail);
 void kmsd_spool_close(struct kmsd_spool *spool); /* NULL is allowed */
@@ -64,8 +65,7 @@ struct kmsd_spooled {
     enum kmsd_spool_kind kind;
     struct kms_bytes bytes;
     uint64_t number;
-    bool
-        is_whole; /* false: its putting was cut off by a kill, and nobody was told that it is there */
+    bool is_whole; /* false: a kill cut its putting off, and nobody was told that it is there */
 };
 
 /* The next record to take from *at on (0: the oldest that is there); false: there is none, or it is

@@ -248,16 +248,25 @@ static void note_clock(struct kmsd_writer *writer, int64_t at_ms, struct kms_buf
         writer->clock_notice = number; /* else with the next batch */
 }
 
+/* What sealing moves on. It becomes the writer's when what was sealed has been written. */
+struct sealing {
+    uint64_t at;     /* in the spool */
+    uint64_t number; /* of the last record */
+    struct kms_trail_hash chain;
+    int64_t written_ms;
+    uint64_t clock_notice;
+};
+
 /* The time that the record of that number is sealed with. */
-static int64_t sealing_time(struct kmsd_writer *writer, uint64_t slot_number, int64_t at_ms)
+static int64_t sealing_time(struct sealing *sealing, uint64_t slot_number, int64_t at_ms)
 {
-    if (writer->clock_notice != 0 && slot_number == writer->clock_notice) {
-        writer->clock_notice = 0;
-        writer->written_ms = at_ms;
-    } else if (at_ms > writer->written_ms) {
-        writer->written_ms = at_ms;
+    if (sealing->clock_notice != 0 && slot_number == sealing->clock_notice) {
+        sealing->clock_notice = 0;
+        sealing->written_ms = at_ms;
+    } else if (at_ms > sealing->written_ms) {
+        sealing->written_ms = at_ms;
     }
-    return writer->written_ms;
+    return sealing->written_ms;
 }
 
 /* A record as it will be sealed. */
@@ -267,68 +276,94 @@ struct telling {
     bool has_gist; /* else the index reads the text */
 };
 
-static void tell_of_request(
-    const struct kmsd_audit_request *request, struct kms_buf *scratch, struct telling *out)
+static enum kms_err tell_of_request(
+    struct kmsd_writer *writer, const struct kmsd_audit_request *request, struct telling *out)
 {
-    kms_buf_rewind(scratch);
-    kmsd_audit_write_request(scratch, request);
-    out->text = kms_buf_str(scratch);
+    kms_buf_rewind(&writer->scratch);
+    kmsd_audit_write_request(&writer->scratch, request);
+    out->text = kms_buf_str(&writer->scratch);
     out->has_gist = kmsd_audit_gist_of(request, &out->gist);
+    return writer->scratch.err;
 }
 
-static enum kms_err tell(struct kmsd_writer *writer, const struct kmsd_spooled *spooled,
-    struct kms_buf *scratch, struct telling *out)
+static enum kms_err tell_of_loss(
+    struct kmsd_writer *writer, const char *details, struct telling *out)
+{
+    write_abandoned(writer, details, &writer->scratch);
+    out->text = kms_buf_str(&writer->scratch);
+    out->has_gist = false;
+    return writer->scratch.err;
+}
+
+/* There is a record for whatever is in the spool, or it would hold up all behind it for ever.
+ * KMS_ERR_NO_MEMORY. */
+static enum kms_err tell(
+    struct kmsd_writer *writer, const struct kmsd_spooled *spooled, struct telling *out)
 {
     struct kmsd_audit_unpacked unpacked;
-    out->has_gist = false;
-    out->text = (struct kms_str){(const char *)spooled->bytes.data, spooled->bytes.len};
-    if (spooled->is_whole && spooled->kind == KMSD_SPOOL_RECORD)
-        return KMS_OK;
-    if (spooled->is_whole && kmsd_audit_unpack(spooled->bytes, &unpacked) == KMS_OK) {
-        tell_of_request(&unpacked.request, scratch, out);
-        return scratch->err;
+    struct kms_bytes bytes = spooled->bytes;
+    if (!spooled->is_whole)
+        return tell_of_loss(writer,
+            "{\"reason\":\"the process was killed while it put this record down; the request was "
+            "not answered\"}",
+            out);
+    if (spooled->kind == KMSD_SPOOL_REQUEST && kmsd_audit_unpack(bytes, &unpacked) == KMS_OK) {
+        enum kms_err err = tell_of_request(writer, &unpacked.request, out);
+        if (err != KMS_ERR_LIMIT)
+            return err;
     }
-    write_abandoned(writer,
-        spooled->is_whole
-            ? "{\"reason\":\"what was put down of this request makes no sense\"}"
-            : "{\"reason\":\"the process was killed while it put this record down; the request was "
-              "not answered\"}",
-        scratch);
-    out->text = kms_buf_str(scratch);
-    return scratch->err;
+    if (spooled->kind == KMSD_SPOOL_RECORD && bytes.len >= 2 && bytes.data[bytes.len - 1] == '}') {
+        out->text = (struct kms_str){(const char *)bytes.data, bytes.len};
+        out->has_gist = false;
+        return KMS_OK;
+    }
+    return tell_of_loss(
+        writer, "{\"reason\":\"what was put down here does not make a record\"}", out);
 }
 
-/* Seals records into writer->out. *at: what they came from in the spool. */
-static enum kms_err seal_batch(
-    struct kmsd_writer *writer, uint64_t *at, uint64_t *number, struct kms_trail_hash *chain)
+static enum kms_err seal(struct kmsd_writer *writer, const struct kmsd_spooled *spooled,
+    int64_t at_ms, struct sealing *sealing)
 {
-    struct kms_buf *scratch = &writer->scratch;
-    struct kmsd_spooled next;
     struct telling telling;
-    int64_t at_ms = now_ms(writer);
-    enum kms_err err = KMS_OK;
-    if (!kmsd_spool_is_empty(writer->spool))
-        note_clock(writer, at_ms, scratch);
-    while (err == KMS_OK && writer->out.len < BATCH && kmsd_spool_peek(writer->spool, at, &next)) {
-        size_t from = writer->out.len;
-        err = tell(writer, &next, scratch, &telling);
-        if (err == KMS_OK)
-            err = kms_trail_record_append(&writer->out, telling.text, ++*number,
-                sealing_time(writer, next.number, at_ms), chain);
-        if (err == KMS_OK)
-            kms_trail_drafts_add(writer->drafts, line_from(&writer->out, from), *number,
-                telling.has_gist ? &telling.gist : NULL);
-    }
+    size_t from = writer->out.len;
+    enum kms_err err = tell(writer, spooled, &telling);
+    if (err == KMS_OK)
+        err = kms_trail_record_append(&writer->out, telling.text, ++sealing->number,
+            sealing_time(sealing, spooled->number, at_ms), &sealing->chain);
+    if (err == KMS_OK)
+        kms_trail_drafts_add(writer->drafts, line_from(&writer->out, from), sealing->number,
+            telling.has_gist ? &telling.gist : NULL);
     return err;
+}
+
+/* Seals records into writer->out. What was sealed before a failure is worth writing. */
+static enum kms_err seal_batch(struct kmsd_writer *writer, struct sealing *sealing)
+{
+    struct kmsd_spooled next;
+    int64_t at_ms = now_ms(writer);
+    if (!kmsd_spool_is_empty(writer->spool))
+        note_clock(writer, at_ms, &writer->scratch);
+    sealing->clock_notice = writer->clock_notice;
+    while (writer->out.len < BATCH) {
+        const struct sealing before = *sealing;
+        if (!kmsd_spool_peek(writer->spool, &sealing->at, &next))
+            break;
+        enum kms_err err = seal(writer, &next, at_ms, sealing);
+        if (err == KMS_OK)
+            continue;
+        *sealing = before;
+        writer->out.err = KMS_OK;
+        return writer->out.len == 0 ? err : KMS_OK;
+    }
+    return KMS_OK;
 }
 
 static enum kms_err drain_batch(struct kmsd_writer *writer, bool *is_done)
 {
-    uint64_t at = 0;
-    uint64_t number = writer->last;
-    struct kms_trail_hash chain = writer->chain;
+    struct sealing sealing = {
+        .number = writer->last, .chain = writer->chain, .written_ms = writer->written_ms};
     kms_buf_rewind(&writer->out);
-    enum kms_err err = seal_batch(writer, &at, &number, &chain);
+    enum kms_err err = seal_batch(writer, &sealing);
     if (err == KMS_OK && writer->out.len != 0)
         err = kmsd_write_at(writer->fd, kms_buf_bytes(&writer->out), writer->bytes);
     if (err != KMS_OK) { /* what was written of it is written over next time */
@@ -340,9 +375,11 @@ static enum kms_err drain_batch(struct kmsd_writer *writer, bool *is_done)
     if (writer->written != NULL)
         writer->written(writer->context, kms_buf_str(&writer->out));
     writer->bytes += writer->out.len;
-    writer->last = number;
-    writer->chain = chain;
-    kmsd_spool_give_up(writer->spool, at);
+    writer->last = sealing.number;
+    writer->chain = sealing.chain;
+    writer->written_ms = sealing.written_ms;
+    writer->clock_notice = sealing.clock_notice;
+    kmsd_spool_give_up(writer->spool, sealing.at);
     return KMS_OK;
 }
 

@@ -16,8 +16,10 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define ACCOUNT "111122223333"
@@ -125,6 +127,16 @@ static inline void record_many(struct fixture *f, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         assert_int_equal(record_one(f, "Encrypt", NULL), KMS_OK);
+}
+
+/* Files can't grow beyond so much any more, as on a full disk; RLIM_INFINITY: they can again. */
+static inline void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 /* The path of one of its files. */

@@ -272,6 +272,157 @@ static void refuses_what_it_cannot_record(void **state)
     assert_int_equal(access(path, F_OK), 0);
 }
 
+/* --- what makes no record --------------------------------------------------------------------- */
+
+/* Texts that escapes make six times as long: no record has room for them. */
+static void what_is_too_large_holds_up_nothing(void **state)
+{
+    static char odd[KMSD_AUDIT_TEXT_MAX];
+    struct fixture *f = *state;
+    memset(odd, 1, sizeof(odd));
+    const struct kms_str text = {odd, sizeof(odd)};
+    const struct kmsd_audit_identity identity = {.who = KMSD_AUDIT_ASSUMED_ROLE,
+        .has_session = true,
+        .principal_id = text,
+        .arn = text,
+        .account = text,
+        .access_key_id = text,
+        .user_name = text,
+        .invoked_by = text,
+        .provider = text,
+        .issuer_type = text,
+        .issuer_id = text,
+        .issuer_arn = text,
+        .issuer_account = text,
+        .issuer_name = text,
+        .source_identity = text,
+        .web_provider = text};
+    const struct kmsd_audit_request request = {.event_source = text,
+        .event_name = text,
+        .identity = &identity,
+        .region = text,
+        .account = text,
+        .source_address = text,
+        .user_agent = text,
+        .request_id = text,
+        .error_code = text,
+        .error_message = text,
+        .tls_version = text,
+        .tls_cipher = text,
+        .host = text};
+    open_trail(f);
+    record_many(f, 1);
+    assert_int_equal(kmsd_audit_record(f->trail, &request), KMS_OK);
+    record_many(f, 1);
+    assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    close_trail(f);
+    assert_int_equal(count_records(f, 1, "\"Encrypt\""), 2);
+    assert_int_equal(count_records(f, 1, "\"AbandonRecord\""), 1);
+    assert_int_equal(count_records(f, 1, "does not make a record"), 1);
+}
+
+static void without_its_parameters_it_may_fit(void **state)
+{
+    static char odd[KMS_TRAIL_RECORD_MAX];
+    struct fixture *f = *state;
+    memset(odd, 'x', sizeof(odd));
+    const struct kmsd_audit_identity nobody = {.who = KMSD_AUDIT_UNKNOWN};
+    const struct kmsd_audit_request request = {.event_source = KMS_STR_LITERAL("here"),
+        .identity = &nobody,
+        .request_parameters = {odd, sizeof(odd)}};
+    open_trail(f);
+    assert_int_equal(kmsd_audit_record(f->trail, &request), KMS_OK);
+    close_trail(f);
+    assert_int_equal(count_records(f, 1, "larger than a record may be"), 1);
+}
+
+enum { SPOOL_HEAD = 64, SPOOL_RING = 4096, SLOT = 24 };
+
+/* Leaves one record of each kind in the spool, as a kill does, and damages what is said to be damaged. */
+static void leave_in_spool(struct fixture *f, bool cuts_request, bool cuts_record)
+{
+    char path[160];
+    uint64_t ends[2]; /* where the ring ends and begins */
+    uint32_t len = 0;
+    open_trail(f);
+    close_trail(f);
+    pid_t child = fork();
+    if (child == 0) {
+        const struct kmsd_audit_happening happening = {.event_name = "RotateKey"};
+        struct kmsd_detail detail = {.text = ""};
+        bool ok = kmsd_audit_open(&f->options, &f->trail, &detail) == KMS_OK;
+        limit_files(1);
+        ok = ok && kmsd_audit_record(f->trail,
+                       &(struct kmsd_audit_request){.event_source = KMS_STR_LITERAL("here"),
+                           .event_name = KMS_STR_LITERAL("Left"),
+                           .identity = &(struct kmsd_audit_identity){.who = KMSD_AUDIT_UNKNOWN}}) ==
+                       KMS_OK;
+        ok = ok && kmsd_audit_happened(f->trail, &happening) == KMS_OK;
+        _exit(ok ? 0 : 1);
+    }
+    int status = 0;
+    assert_true(waitpid(child, &status, 0) == child);
+    assert_int_equal(status, 0);
+    (void)snprintf(path, sizeof(path), "%s/spool", f->audit);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, ends, sizeof(ends), SPOOL_HEAD), sizeof(ends));
+    off_t request_at = SPOOL_RING + (off_t)ends[1];
+    assert_int_equal(pread(fd, &len, sizeof(len), request_at), sizeof(len));
+    off_t record_at = request_at + SLOT + (off_t)((len + 7) / 8 * 8);
+    if (cuts_request)
+        assert_int_equal(pwrite(fd, "\xff\xff", 2, request_at + SLOT + 16), 2); /* who it was */
+    assert_int_equal(pread(fd, &len, sizeof(len), record_at), sizeof(len));
+    if (cuts_record)
+        assert_int_equal(pwrite(fd, "|", 1, record_at + SLOT + len - 1), 1); /* its last brace */
+    (void)close(fd);
+}
+
+static void what_was_left_is_taken_over(void **state)
+{
+    struct fixture *f = *state;
+    leave_in_spool(f, false, false);
+    open_trail(f);
+    close_trail(f);
+    assert_int_equal(count_records(f, 1, "\"Left\""), 1);
+    assert_int_equal(count_records(f, 1, "\"RotateKey\""), 1);
+    assert_int_equal(count_records(f, 1, "\"AbandonRecord\""), 0);
+}
+
+static void what_was_left_and_damaged_holds_up_nothing(void **state)
+{
+    struct fixture *f = *state;
+    leave_in_spool(f, true, false);
+    open_trail(f);
+    close_trail(f);
+    assert_int_equal(count_records(f, 1, "\"Left\""), 0);
+    assert_int_equal(count_records(f, 1, "\"RotateKey\""), 1);
+    assert_int_equal(count_records(f, 1, "does not make a record"), 1);
+    leave_in_spool(f, false, true);
+    open_trail(f);
+    record_many(f, 1);
+    close_trail(f);
+    assert_int_equal(count_records(f, 1, "\"Left\""), 1);
+    assert_int_equal(count_records(f, 1, "\"RotateKey\""), 1);
+    assert_int_equal(count_records(f, 1, "does not make a record"), 2);
+    assert_int_equal(count_records(f, 1, "\"Encrypt\""), 1);
+}
+
+static void a_spool_given_up_is_told_of(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    leave_in_spool(f, false, false);
+    (void)snprintf(path, sizeof(path), "%s/spool", f->audit);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "?", 1, 0), 1);
+    (void)close(fd);
+    open_trail(f);
+    close_trail(f);
+    assert_int_equal(count_records(f, 1, "\"spoolDamaged\":true"), 1);
+}
+
 static void event_ids_tell_their_time(void **state)
 {
     (void)state;
@@ -304,6 +455,11 @@ int main(void)
         WITH_TRAIL(always_means_on_disk),
         WITH_TRAIL(threads_share_it),
         WITH_TRAIL(refuses_what_it_cannot_record),
+        WITH_TRAIL(what_is_too_large_holds_up_nothing),
+        WITH_TRAIL(without_its_parameters_it_may_fit),
+        WITH_TRAIL(what_was_left_is_taken_over),
+        WITH_TRAIL(what_was_left_and_damaged_holds_up_nothing),
+        WITH_TRAIL(a_spool_given_up_is_told_of),
         cmocka_unit_test(event_ids_tell_their_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

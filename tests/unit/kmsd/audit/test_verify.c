@@ -339,6 +339,31 @@ static void a_clock_moved_back(void **state)
     assert_true(seen.summary.findings == 0 && seen.notes == 1);
 }
 
+/* What was put down before the notice keeps its place and its time, also after a batch that failed. */
+static void a_clock_moved_back_while_the_disk_was_full(void **state)
+{
+    struct fixture *f = *state;
+    struct seen seen;
+    memset(&verification, 0, sizeof(verification));
+    open_trail(f);
+    record_many(f, 1);
+    assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    clock_ms += 5000;
+    limit_files(300);
+    (void)!record_one(f, "Decrypt", NULL); /* it waits in the spool, whatever is said of it */
+    assert_int_not_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    clock_ms -= 3600 * 1000;
+    assert_int_not_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    record_many(f, 1);
+    close_trail(f);
+    verification.accepts_clock_changes = true;
+    verify(f, &seen);
+    assert_true(seen.summary.findings == 0 && seen.notes == 1);
+    assert_int_equal(count_records(f, 1, "\"Decrypt\""), 1);
+}
+
 static void another_key(void **state)
 {
     struct fixture *f = *state;
@@ -388,6 +413,7 @@ int main(void)
         WITH_TRAIL(a_digest_altered),
         WITH_TRAIL(a_chain_made_anew),
         WITH_TRAIL(a_clock_moved_back),
+        WITH_TRAIL(a_clock_moved_back_while_the_disk_was_full),
         WITH_TRAIL(another_key),
         WITH_TRAIL(what_retention_removed_is_not_missed),
     };
