@@ -175,7 +175,7 @@ static void write_additional(struct kms_buf *out, const struct kmsd_call *call)
         kmsd_json_member(out, "grantId", call->grant_id);
     }
     if (out->len == from + 1)
-        out->len = from; /* nothing to tell */
+        kms_buf_truncate(out, from); /* nothing to tell */
     else
         kmsd_json_raw(out, "}", 1);
 }

@@ -146,7 +146,7 @@ void kmsd_audit_write_query(
                 continue;
             }
             if (out->err == KMS_OK)
-                out->len = before;
+                kms_buf_truncate(out, before);
             omitted++;
         }
     }

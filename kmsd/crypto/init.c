@@ -3,11 +3,11 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
-/* Secrets of the whole process: wrapping keys, two keys a workspace, secret access keys in use; tables of
- * them have pages of their own. libcrypto keeps the private numbers of key pairs there, about 2 KiB
+/* Secrets of the whole process: wrapping keys, two keys a workspace, secret access keys in use; tables
+ * of them have pages of their own. libcrypto keeps the private numbers of key pairs there, about 2 KiB
  * for one of RSA_4096, of which the cache holds as many as KMSD_KEY_CACHE_MAX, and copies while there
- * is room enough (kmsd_pkey_copy_private), and works there while it makes and uses them; unlike struct kms_secret, which leaves it half of the heap, it has nowhere
- * else to go. */
+ * is room enough (kmsd_pkey_copy_private), and works there while it makes and uses them; unlike struct
+ * kms_secret, which leaves it half of the heap, it has nowhere else to go. */
 enum { SECURE_HEAP_SIZE = 1 << 21, SECURE_HEAP_SMALLEST = 64 };
 
 enum kms_err kmsd_crypto_init(struct kmsd_detail *detail)

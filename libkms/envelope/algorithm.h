@@ -1,7 +1,8 @@
 /*
  * libcrypto's algorithms by name, each fetched once per process: looking one up for each use costs
  * more than using it on a few bytes, and takes locks that all threads share. What stands in
- * libcrypto's default context at the first use (providers, properties) is what stays in use.
+ * libcrypto's default context at the first use (providers, properties) is what stays in use: whoever uses a
+ * default context of his own (OSSL_LIB_CTX_set0_default) must not free it while others go on.
  */
 #ifndef KMS_ENVELOPE_ALGORITHM_H
 #define KMS_ENVELOPE_ALGORITHM_H

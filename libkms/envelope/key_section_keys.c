@@ -13,7 +13,6 @@
 #include "libkms/envelope/context.h"
 #include "libkms/envelope/failure.h"
 #include "libkms/envelope/hkdf.h"
-#include "libkms/envelope/hkdf.h"
 #include "libkms/envelope/key_section.h"
 #include "libkms/envelope/keyring.h"
 
