@@ -150,18 +150,16 @@ static void test_longer_ones_are_unmapped(void **state)
     assert_false(is_mapped(before));
 }
 
-static long locked_kib(void)
+/* Sanitizers make mlock do nothing, so that it is looked at whether it is called, and for what. */
+static const void *last_locked;
+
+int __wrap_mlock(const void *at, size_t len);
+int __real_mlock(const void *at, size_t len);
+
+int __wrap_mlock(const void *at, size_t len)
 {
-    char line[256];
-    long kib = 0;
-    FILE *status = fopen("/proc/self/status", "r");
-    while (status != NULL && fgets(line, sizeof(line), status) != NULL) {
-        if (strncmp(line, "VmLck:", 6) == 0)
-            kib = strtol(line + 6, NULL, 10);
-    }
-    if (status != NULL)
-        (void)fclose(status);
-    return kib;
+    last_locked = at;
+    return __real_mlock(at, len);
 }
 
 /* A child does not inherit locks. */
@@ -170,14 +168,14 @@ static void test_a_page_is_locked_again_after_a_fork(void **state)
     (void)state;
     struct kms_secret *secret = NULL;
     assert_int_equal(kms_secret_new(32, &secret), KMS_OK);
-    bool may_lock = locked_kib() > 0;
+    assert_ptr_equal(last_locked, secret);
     kms_secret_free(secret);
-    if (!may_lock)
-        skip();
+    const void *kept = secret;
     pid_t child = fork();
     assert_int_not_equal(child, -1);
     if (child == 0) {
-        bool ok = locked_kib() == 0 && kms_secret_new(32, &secret) == KMS_OK && locked_kib() > 0;
+        last_locked = NULL;
+        bool ok = kms_secret_new(32, &secret) == KMS_OK && secret == kept && last_locked == kept;
         _exit(ok ? 0 : 1);
     }
     int status = 0;
