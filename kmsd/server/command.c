@@ -28,7 +28,7 @@ static const struct verb verbs[] = {
             KMSD_OPTION_DATA_DIR | KMSD_OPTION_LOG_LEVEL | KMSD_OPTION_ACCEPT_ANY |
             KMSD_OPTION_IDENTITIES | KMSD_OPTION_ADMIN_SOCKET | KMSD_OPTION_VIRTUAL_CLOCK,
         false, kmsd_dev},
-    {"admin", "administer a running daemon: kmsd admin NOUN VERB [MEMBER=VALUE]...",
+    {"admin", "administer a running daemon: kmsd admin NOUN VERB [MEMBER=TEXT | MEMBER:=NUMBER]...",
         KMSD_OPTION_DATA_DIR | KMSD_OPTION_SOCKET | KMSD_OPTION_WORDS, false, kmsd_admin},
 };
 

@@ -63,7 +63,7 @@ static enum kms_err number(const struct kmsd_admin_call *call, const char *name,
         return KMS_OK;
     int64_t got = json_integer_value(value);
     if (!json_is_integer(value) || got > most || got < -most) {
-        kmsd_detail_set(call->detail, "%s: a whole number", name);
+        kmsd_detail_set(call->detail, "%s: a whole number, as in %s:=60", name, name);
         return KMS_ERR_VALIDATION;
     }
     *out = got;
