@@ -1,8 +1,26 @@
 #include "libkms/envelope/algorithm.h"
 
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <stdatomic.h>
 #include <string.h>
+
+/* TYPE *NAME(name, keep): what is kept there; or fetched now and kept there, the process's until it ends. */
+#define FETCHED_ONCE(NAME, TYPE)                                                     \
+    static TYPE *NAME(const char *name, _Atomic(TYPE *) *keep)                       \
+    {                                                                                \
+        TYPE *kept = atomic_load_explicit(keep, memory_order_acquire);               \
+        if (kept != NULL)                                                            \
+            return kept;                                                             \
+        TYPE *fetched = TYPE##_fetch(NULL, name, NULL);                              \
+        if (fetched == NULL || atomic_compare_exchange_strong(keep, &kept, fetched)) \
+            return fetched;                                                          \
+        TYPE##_free(fetched); /* another thread was faster */                        \
+        return kept;                                                                 \
+    }
+FETCHED_ONCE(cipher, EVP_CIPHER)
+FETCHED_ONCE(digest, EVP_MD)
+FETCHED_ONCE(kdf, EVP_KDF)
 
 static struct {
     const char *name;
@@ -22,30 +40,6 @@ static struct {
     {.name = "SHA256"},
 };
 
-static const EVP_CIPHER *cipher(const char *name, _Atomic(EVP_CIPHER *) *keep)
-{
-    EVP_CIPHER *kept = atomic_load_explicit(keep, memory_order_acquire);
-    if (kept != NULL)
-        return kept;
-    EVP_CIPHER *fetched = EVP_CIPHER_fetch(NULL, name, NULL);
-    if (fetched == NULL || atomic_compare_exchange_strong(keep, &kept, fetched))
-        return fetched; /* now the process's, until it ends */
-    EVP_CIPHER_free(fetched);
-    return kept;
-}
-
-static const EVP_MD *digest(const char *name, _Atomic(EVP_MD *) *keep)
-{
-    EVP_MD *kept = atomic_load_explicit(keep, memory_order_acquire);
-    if (kept != NULL)
-        return kept;
-    EVP_MD *fetched = EVP_MD_fetch(NULL, name, NULL);
-    if (fetched == NULL || atomic_compare_exchange_strong(keep, &kept, fetched))
-        return fetched; /* now the process's, until it ends */
-    EVP_MD_free(fetched);
-    return kept;
-}
-
 const EVP_CIPHER *kms_algorithm_cipher(const char *name)
 {
     for (size_t i = 0; i < sizeof(ciphers) / sizeof(ciphers[0]); i++) {
@@ -62,4 +56,10 @@ const EVP_MD *kms_algorithm_digest(const char *name)
             return digest(name, &digests[i].fetched);
     }
     return NULL;
+}
+
+EVP_KDF *kms_algorithm_hkdf(void)
+{
+    static _Atomic(EVP_KDF *) fetched;
+    return kdf("HKDF", &fetched);
 }

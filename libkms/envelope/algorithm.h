@@ -13,5 +13,6 @@
  * is asked again the next time). Any thread may call. */
 const EVP_CIPHER *kms_algorithm_cipher(const char *name);
 const EVP_MD *kms_algorithm_digest(const char *name);
+EVP_KDF *kms_algorithm_hkdf(void);
 
 #endif
