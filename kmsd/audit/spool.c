@@ -164,16 +164,36 @@ static uint64_t sound_end(const struct kmsd_spool *spool)
     return at;
 }
 
+/* Whether the machine has been restarted since: what is in it may be of any age. */
+static bool is_before_restart(const struct head *head)
+{
+    char boot[BOOT_ID_SIZE];
+    read_boot_id(boot);
+    return memcmp(head->boot, boot, sizeof(boot)) != 0;
+}
+
+/* Only what differs is written: a kill between two writes must not make a spool with records in it
+ * look as if it were another one. */
+static void mark(struct head *head)
+{
+    head->size = KMSD_SPOOL_SIZE;
+    if (is_before_restart(head))
+        read_boot_id(head->boot);
+    if (memcmp(head->magic, SPOOL_MAGIC, sizeof(SPOOL_MAGIC)) == 0)
+        return;
+    memset(head->magic, 0, sizeof(head->magic));
+    memcpy(head->magic, SPOOL_MAGIC, sizeof(SPOOL_MAGIC));
+}
+
 static void take_over(struct kmsd_spool *spool, struct kmsd_spool_left *left)
 {
     struct head *head = spool->head;
-    char boot[BOOT_ID_SIZE];
-    read_boot_id(boot);
-    bool is_new = head->magic[0] == '\0' || is_of_another_version(head);
-    *left = (struct kmsd_spool_left){.is_damaged = !is_new && !makes_sense(spool)};
-    if (!is_new && !left->is_damaged && memcmp(head->boot, boot, sizeof(boot)) != 0)
-        left->has_power_loss = !is_empty(head);
-    if (is_new || left->is_damaged || left->has_power_loss) {
+    bool is_other = is_of_another_version(head);
+    bool is_new = head->magic[0] == '\0' || (is_other && is_empty(head));
+    *left = (struct kmsd_spool_left){
+        .has_power_loss = !is_new && !is_empty(head) && is_before_restart(head)};
+    left->is_damaged = !is_new && !is_other && !makes_sense(spool);
+    if (is_new || is_other || left->is_damaged || left->has_power_loss) {
         atomic_store(&head->head, 0);
         atomic_store(&head->tail, 0);
     }
@@ -183,12 +203,7 @@ static void take_over(struct kmsd_spool *spool, struct kmsd_spool_left *left)
         atomic_store(&head->head, end);
     }
     spool->putting_ends = end;
-    head->size = KMSD_SPOOL_SIZE;
-    memcpy(head->boot, boot, sizeof(boot));
-    if (memcmp(head->magic, SPOOL_MAGIC, sizeof(SPOOL_MAGIC)) == 0)
-        return;
-    memset(head->magic, 0, sizeof(head->magic));
-    memcpy(head->magic, SPOOL_MAGIC, sizeof(SPOOL_MAGIC));
+    mark(head);
 }
 
 enum kms_err kmsd_spool_open(
@@ -205,7 +220,8 @@ enum kms_err kmsd_spool_open(
     enum kms_err err = open_file(folder, &fd, detail);
     if (err == KMS_OK)
         err = map(spool, fd, detail);
-    if (err == KMS_OK && is_of_another_version(spool->head) && !is_empty(spool->head)) {
+    if (err == KMS_OK && is_of_another_version(spool->head) && !is_empty(spool->head) &&
+        !is_before_restart(spool->head)) {
         kmsd_detail_set(detail,
             "another version of kmsd was killed and left records in the file 'spool' of the audit "
             "trail: start that version once more, or remove the file and with it the records");

@@ -206,6 +206,26 @@ static void another_version_may_have_used_it(void **state)
     kmsd_spool_close(spool);
 }
 
+/* After a restart of the machine nobody reads what was in it, whoever left it. */
+static void a_restart_of_the_machine_gives_it_up(void **state)
+{
+    enum { BOOT_AT = 16 };
+    static const char *const magics[] = {"kmsdspool 3\n", "kmsdspool 2\n"};
+    for (size_t i = 0; i < 2; i++) {
+        struct kmsd_spool_left left;
+        struct kmsd_spool *spool = open_spool(*state, &left);
+        kmsd_spool_number(spool, 1);
+        put(spool, "one", 1);
+        kmsd_spool_close(spool);
+        overwrite(*state, 0, magics[i], sizeof("kmsdspool 3\n"));
+        overwrite(*state, BOOT_AT, "another start", sizeof("another start"));
+        spool = open_spool(*state, &left);
+        assert_true(left.has_power_loss && !left.is_damaged);
+        assert_true(kmsd_spool_is_empty(spool));
+        kmsd_spool_close(spool);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_next_process_finds_what_was_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damage_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_version_may_have_used_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_restart_of_the_machine_gives_it_up, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
