@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* More than any action takes: 50 tags, each a key and a value, and what goes with them. */
+/* More than any action but a simulation takes: 50 tags, each a key and a value, and what goes with them. */
 enum { SHOWN_MAX = 128 };
 
 enum traits {
@@ -32,6 +32,12 @@ static const struct known known[] = {
     {"PolicyArn", PLAIN},
     {"PermissionsBoundary", PLAIN},
     {"OpenIDConnectProviderArn", PLAIN},
+    {"PolicySourceArn", PLAIN},
+    {"CallerArn", PLAIN},
+    {"ActionNames", LIST},
+    {"ResourceArns", LIST},
+    {"ResourceOwner", PLAIN},
+    {"ResourceHandlingOption", PLAIN},
     {"AccessKeyId", PLAIN},
     {"Status", PLAIN},
     {"NewUserName", PLAIN},
@@ -64,37 +70,53 @@ static const struct known known[] = {
     {"Tags", LIST},
     {"TagKeys", LIST},
     {"TransitiveTagKeys", LIST},
+    {"ContextEntries", LIST},
+    {"ResourcePolicy", DOCUMENT},
+    {"PolicyInputList", LIST | DOCUMENT},
+    {"PermissionsBoundaryPolicyInputList", LIST | DOCUMENT},
     {"Marker", PLAIN},
 };
+
+static bool take(struct kms_str *rest, struct kms_str start)
+{
+    if (rest->len < start.len || memcmp(rest->data, start.data, start.len) != 0)
+        return false;
+    *rest = (struct kms_str){rest->data + start.len, rest->len - start.len};
+    return true;
+}
+
+/* ".member.1" */
+static bool take_member(struct kms_str *rest)
+{
+    enum { DIGITS_MAX = 4 };
+    size_t digits = 0;
+    if (!take(rest, kms_str(".member.")))
+        return false;
+    while (digits < rest->len && rest->data[digits] >= '0' && rest->data[digits] <= '9')
+        digits++;
+    *rest = (struct kms_str){rest->data + digits, rest->len - digits};
+    return digits != 0 && digits <= DIGITS_MAX;
+}
 
 /* ".member.1", ".member.1.Key": what follows the name of a list. */
 static bool is_member(struct kms_str rest)
 {
-    static const char mark[] = ".member.";
-    static const char *const fields[] = {"", ".Key", ".Value", ".arn"};
-    enum { DIGITS_MAX = 4 };
-    size_t at = sizeof(mark) - 1;
-    if (rest.len < at || memcmp(rest.data, mark, at) != 0)
+    static const char *const fields[] = {
+        "", ".Key", ".Value", ".arn", ".ContextKeyName", ".ContextKeyType"};
+    if (!take_member(&rest))
         return false;
-    size_t from = at;
-    while (at < rest.len && rest.data[at] >= '0' && rest.data[at] <= '9')
-        at++;
-    if (at == from || at - from > DIGITS_MAX)
-        return false;
-    struct kms_str field = {rest.data + at, rest.len - at};
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        if (kms_str_is(field, fields[i]))
+        if (kms_str_is(rest, fields[i]))
             return true;
     }
-    return false;
+    return take(&rest, kms_str(".ContextKeyValues")) && take_member(&rest) && rest.len == 0;
 }
 
 static bool is_of(const struct known *of, struct kms_str name)
 {
-    size_t len = strlen(of->name);
-    if (name.len < len || memcmp(name.data, of->name, len) != 0)
+    struct kms_str rest = name;
+    if (!take(&rest, kms_str(of->name)))
         return false;
-    struct kms_str rest = {name.data + len, name.len - len};
     return rest.len == 0 || ((of->traits & LIST) != 0 && is_member(rest));
 }
 

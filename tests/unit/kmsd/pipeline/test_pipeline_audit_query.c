@@ -69,6 +69,36 @@ static void shows_what_actions_take(void **state)
     json_decref(json);
 }
 
+static void shows_what_is_simulated(void **state)
+{
+    (void)state;
+    const struct kms_str_pair items[] = {
+        PAIR("PolicySourceArn", "arn:aws:iam::111122223333:user/alice"),
+        PAIR("ActionNames.member.1", "kms:Decrypt"),
+        PAIR("ResourceArns.member.1", "*"),
+        PAIR("CallerArn", "arn:aws:iam::111122223333:user/bob"),
+        PAIR("PolicyInputList.member.1", "{\"Statement\":[]}"),
+        PAIR("ContextEntries.member.1.ContextKeyName", "aws:SourceIp"),
+        PAIR("ContextEntries.member.1.ContextKeyType", "ip"),
+        PAIR("ContextEntries.member.1.ContextKeyValues.member.2", "192.0.2.1"),
+        PAIR("ContextEntries.member.1.ContextKeyValues", "hidden"),
+        PAIR("ContextEntries.member.1.ContextKeyValues.member.", "hidden"),
+        PAIR("ContextEntries.member.1.ContextKeyValues.member.2.x", "hidden"),
+        PAIR("ContextEntries.member.1.ContextKeyValues.member.12345", "hidden"),
+    };
+    json_t *json = write(items, COUNT(items), true);
+    char *text = json_dumps(json, JSON_COMPACT);
+    assert_null(strstr(text, "hidden"));
+    free(text);
+    assert_int_equal(json_object_size(json), 8);
+    assert_string_equal(
+        json_string_value(json_object_get(json, "actionNames.member.1")), "kms:Decrypt");
+    assert_string_equal(json_string_value(json_object_get(
+                            json, "contextEntries.member.1.ContextKeyValues.member.2")),
+        "192.0.2.1");
+    json_decref(json);
+}
+
 static void shows_little_of_strangers(void **state)
 {
     (void)state;
@@ -147,6 +177,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shows_what_actions_take),
+        cmocka_unit_test(shows_what_is_simulated),
         cmocka_unit_test(shows_little_of_strangers),
         cmocka_unit_test(keeps_what_matters),
     };
