@@ -1,7 +1,7 @@
 /*
  * A backup tool: any stream in, one encrypted file out that several keys open; and back.
  *
- *   tar -c DIRECTORY | backup create FILE KEY-ID [KEY-ID...]
+ *   tar -c DIRECTORY | backup create FILE KEY-ID [KEY-ID...]      (up to 16)
  *   backup restore FILE | tar -x
  *   backup replace FILE OLD-KEY-ARN NEW-KEY-ID      (who can open it; the contents stay as they are)
  *
@@ -24,7 +24,9 @@ static struct kms_keyring *keyring_of(char **ids, int count)
 {
     struct kms_str keys[KEYS_MAX];
     struct kms_keyring *keyring = NULL;
-    for (int i = 0; i < count && i < KEYS_MAX; i++)
+    if (count > KEYS_MAX)
+        return NULL;
+    for (int i = 0; i < count; i++)
         keys[i] = kms_str(ids[i]);
     struct kms_keyring_kms_options options = {.discovery = count == 0};
     if (count > 0) {
