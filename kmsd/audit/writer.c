@@ -69,6 +69,7 @@ static enum kms_err add_digest(struct kmsd_writer *writer, bool closes)
     writer->digest_hash = hash;
     writer->digest_last = digest.last;
     writer->digest_file = digest.file;
+    writer->is_closed = closes;
     writer->digest_ms = digest.time_ms;
     return KMS_OK;
 }
@@ -76,7 +77,7 @@ static enum kms_err add_digest(struct kmsd_writer *writer, bool closes)
 enum kms_err kmsd_writer_digest(struct kmsd_writer *writer, bool closes)
 {
     bool says_all = writer->digest_file == writer->file && writer->digest_last == writer->last;
-    if (writer->fd < 0 || (says_all && !closes))
+    if (writer->fd < 0 || writer->is_closed || (says_all && !closes))
         return KMS_OK;
     enum kms_err err = kmsd_writer_sync(writer); /* never sign what is not there */
     return err == KMS_OK ? add_digest(writer, closes) : err;
@@ -133,6 +134,7 @@ enum kms_err kmsd_writer_begin(struct kmsd_writer *writer, uint32_t file)
     writer->bytes = line.len;
     writer->synced_bytes = 0;
     writer->opened_ms = header.opened_ms;
+    writer->is_closed = false;
     writer->chain = chain;
     writer->digest_bytes = 0;
     if (writer->oldest == 0)
@@ -159,14 +161,14 @@ enum kms_err kmsd_writer_turn(struct kmsd_writer *writer, int64_t at_ms)
     bool has_records = writer->last >= writer->first;
     bool is_large = writer->bytes >= options->file_bytes;
     bool is_old = at_ms - writer->opened_ms >= (int64_t)options->file_age_s * 1000;
-    if (!has_records || !(is_large || is_old))
+    if (!writer->is_closed && (!has_records || !(is_large || is_old)))
         return KMS_OK;
     uint32_t next = writer->file + 1;
     enum kms_err err = kmsd_writer_digest(writer, true);
     if (err == KMS_OK)
         give_back_memory(writer);
     if (err == KMS_OK)
-        err = kmsd_writer_begin(writer, next);
+        err = kmsd_writer_begin(writer, next); /* if it fails, again next time */
     uint32_t removed = 0;
     if (err == KMS_OK && writer->folder.fd < 0)
         err = kmsd_writer_expire(writer, at_ms, &removed); /* memory is bounded */
@@ -208,7 +210,7 @@ enum kms_err kmsd_writer_expire(struct kmsd_writer *writer, int64_t at_ms, uint3
     writer->oldest = keep_from;
     enum kms_err err = kmsd_writer_sync(writer);
     if (err == KMS_OK)
-        err = add_digest(writer, false);
+        err = add_digest(writer, writer->is_closed);
     if (err != KMS_OK) {
         writer->oldest = from;
         return err;

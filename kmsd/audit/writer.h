@@ -42,6 +42,7 @@ struct kmsd_writer {
     uint64_t digest_number; /* of the last one in any file */
     struct kms_trail_hash digest_hash;
     uint64_t digest_last; /* record that it covers */
+    bool is_closed;       /* it closes the file at hand, into which nothing is written any more */
     uint32_t digest_file;
     int64_t digest_ms;
 };

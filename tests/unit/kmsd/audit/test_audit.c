@@ -133,6 +133,52 @@ static void large_and_old_files_are_closed(void **state)
     assert_true(count_records(f, files + 1, NULL) >= 1);
 }
 
+/* Digests that close the file. */
+static size_t count_closing(const struct fixture *f, uint32_t file)
+{
+    static const char closing[] = "\"closed\":true";
+    char path[160];
+    struct kms_trail_lines lines;
+    struct kms_str line;
+    size_t count = 0;
+    path_of(f, KMS_TRAIL_DIGESTS, file, path);
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0);
+    kms_trail_lines_init(&lines, fd, 0, UINT64_MAX);
+    while (kms_trail_lines_next(&lines, &line) == KMS_OK)
+        count += memmem(line.data, line.len, closing, sizeof(closing) - 1) != NULL;
+    kms_trail_lines_clean_up(&lines);
+    (void)close(fd);
+    return count;
+}
+
+static void a_file_is_closed_once(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    f->options.file_age_s = 60;
+    open_trail(f);
+    record_many(f, 2);
+    assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    path_of(f, KMS_TRAIL_RECORDS, 2, path); /* the next file's name is taken */
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, S_IRUSR | S_IWUSR);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    clock_ms += 61000;
+    for (int i = 0; i < 5; i++)
+        assert_int_not_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    assert_int_equal(count_closing(f, 1), 1);
+
+    clock_ms -= 61000; /* it is not old any more, but closed it is */
+    assert_int_not_equal(record_one(f, "Decrypt", NULL), KMS_OK);
+    assert_int_not_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    assert_int_equal(count_records(f, 1, NULL), 2);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    assert_int_equal(count_records(f, 2, "\"Decrypt\""), 1);
+    close_trail(f);
+}
+
 static void old_files_go(void **state)
 {
     struct fixture *f = *state;
@@ -448,6 +494,7 @@ int main(void)
         WITH_TRAIL(half_a_line_is_cut_off),
         WITH_TRAIL(what_was_altered_stays_as_evidence),
         WITH_TRAIL(large_and_old_files_are_closed),
+        WITH_TRAIL(a_file_is_closed_once),
         WITH_TRAIL(old_files_go),
         WITH_TRAIL(a_clock_set_back_is_part_of_the_trail),
         WITH_TRAIL(another_root_key_has_another_trail),
