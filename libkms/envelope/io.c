@@ -13,6 +13,17 @@ struct kms_io kms_io_of(int fd, int cancel_fd)
     return (struct kms_io){.fd = fd, .cancel_fd = cancel_fd, .may_block = may_block};
 }
 
+uint64_t kms_io_left(const struct kms_io *io)
+{
+    struct stat info;
+    off_t at = lseek(io->fd, 0, SEEK_CUR);
+    bool is_known = at >= 0 && fstat(io->fd, &info) == 0 && S_ISREG(info.st_mode) &&
+                    info.st_size > 0; /* files that the kernel makes up say 0 */
+    if (!is_known)
+        return UINT64_MAX;
+    return info.st_size > at ? (uint64_t)(info.st_size - at) : 0;
+}
+
 /* Until the descriptor is ready, or the work is called off. */
 static enum kms_err wait_for(struct kms_io *io, short events)
 {

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/uio.h>
 
 struct kms_io {
@@ -17,6 +18,9 @@ struct kms_io {
 };
 
 struct kms_io kms_io_of(int fd, int cancel_fd);
+
+/* Bytes of a regular file that are still to be read, as far as it says now; UINT64_MAX: nobody knows. */
+uint64_t kms_io_left(const struct kms_io *io);
 
 /*
  * Fills the vector, or what of it the input has before its end; *got counts. The vector is used up:

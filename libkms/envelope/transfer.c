@@ -11,7 +11,8 @@
 
 enum {
     CHUNK_TARGET = 512 * 1024,        /* bytes: a chunk stays within a core's cache */
-    SIGNED_TARGET = 2 * 1024 * 1024,  /* with a signature: fewer turns to hand on */
+    SIGNED_TARGET = 2 * 1024 * 1024,  /* with a signature, of a large file */
+    CHUNKS_WANTED = 16,               /* chunks that a file should have at least, to be large */
     CHUNKS_TARGET = 32 * 1024 * 1024, /* bytes in all chunks together, when frames are large */
     SLOTS_MAX = 1000,                 /* below IOV_MAX: a chunk's frames are one vector */
     WORKERS_DEFAULT = 4,
@@ -595,21 +596,34 @@ static bool is_signed(const struct kms_message *message)
 }
 
 /* A signature's digest goes over one chunk after the other and is what everybody waits for: each time that
- * it passes from worker to worker costs a wake-up. */
-static size_t count_slots(const struct kms_transfer *transfer)
+ * it passes from worker to worker costs a wake-up, so chunks are larger where there are many. */
+static size_t chunk_target(const struct kms_transfer *transfer, uint64_t left)
 {
     bool has_digest = is_signed(transfer->opened) || is_signed(transfer->sealed);
-    size_t slots = (has_digest ? SIGNED_TARGET : CHUNK_TARGET) / stride(transfer);
-    if (slots == 0)
-        return 1;
-    return slots < SLOTS_MAX ? slots : SLOTS_MAX;
+    bool is_large = left != UINT64_MAX && left / CHUNKS_WANTED >= SIGNED_TARGET;
+    return has_digest && is_large ? SIGNED_TARGET : CHUNK_TARGET;
 }
 
-static unsigned count_workers(const struct kms_transfer *transfer, unsigned wanted)
+/* Slots of a chunk: no more than there are frames, so that a small file costs little. */
+static size_t count_slots(const struct kms_transfer *transfer, uint64_t left)
+{
+    size_t slots = chunk_target(transfer, left) / stride(transfer);
+    uint64_t full = left / transfer->frame_length; /* frames; one more follows */
+    if (slots > SLOTS_MAX)
+        slots = SLOTS_MAX;
+    if (slots > full)
+        slots = (size_t)full + 1;
+    return slots > 0 ? slots : 1;
+}
+
+static unsigned count_workers(const struct kms_transfer *transfer, unsigned wanted, uint64_t left)
 {
     unsigned workers = wanted == 0 ? WORKERS_DEFAULT : wanted;
+    uint64_t full = left / transfer->frame_length / transfer->slots; /* chunks; one more follows */
     if (workers > WORKERS_MAX)
         workers = WORKERS_MAX;
+    if (workers > full)
+        workers = (unsigned)full + 1;
     size_t fit = CHUNKS_TARGET / (transfer->slots * stride(transfer));
     if (fit < WORKERS_MIN)
         fit = WORKERS_MIN;
@@ -652,7 +666,8 @@ enum kms_err kms_transfer_run(struct kms_transfer *transfer,
 {
     const struct kms_envelope_fd_options options =
         fd_options == NULL ? (struct kms_envelope_fd_options){0} : *fd_options;
-    transfer->slots = count_slots(transfer);
+    const uint64_t left = kms_io_left(&transfer->in);
+    transfer->slots = count_slots(transfer, left);
     transfer->read_sequence = 1;
     int cancel_fd = eventfd(0, EFD_CLOEXEC);
     if (cancel_fd < 0)
@@ -667,7 +682,7 @@ enum kms_err kms_transfer_run(struct kms_transfer *transfer,
     }
     if (err == KMS_OK)
         err = run_pipeline(
-            transfer, &options, cancel_fd, count_workers(transfer, options.threads), failure);
+            transfer, &options, cancel_fd, count_workers(transfer, options.threads, left), failure);
     kms_memory_free(transfer->inner_buffer, INNER_BUFFER, 0); /* only ever held ciphertext */
     transfer->inner_buffer = NULL;
     (void)close(cancel_fd);

@@ -392,7 +392,7 @@ struct kms_envelope_fd_options {
 /*
  * From in_fd, from its current position to its end, to out_fd at its current position: files,
  * pipes, sockets, all in blocking mode. Neither is closed, synced or sought. Memory is bounded:
- * under 8 MiB with the defaults; for longer frames, buffers of 32 MiB or two frames, whichever is
+ * under 10 MiB with the defaults; for longer frames, buffers of 32 MiB or two frames, whichever is
  * more. Blocks until done; a signal handler's EINTR is retried. SIGPIPE is not raised: a reader
  * that is gone is KMS_ERR_IO with os_error EPIPE. On failure what was written before stays written:
  * write to a temporary name, rename on KMS_OK.

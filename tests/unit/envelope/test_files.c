@@ -148,6 +148,39 @@ static void files(void **state)
     }
 }
 
+/* Signed ones of that size go in larger pieces. */
+static void large_signed_files(void **state)
+{
+    (void)state;
+    enum { LARGE = 32 * 1024 * 1024 + 12345 };
+    file_round_trip(65536, LARGE, 0, KMS_SUITE_AES_256_GCM_HKDF_SHA512_COMMIT_ECDSA_P384);
+    file_round_trip(4096, LARGE, 3, KMS_SUITE_AES_256_GCM_HKDF_SHA512_COMMIT_ECDSA_P384);
+}
+
+/* From where the file stands; nothing when that is its end or behind it. */
+static void from_the_position(void **state)
+{
+    (void)state;
+    static const off_t positions[] = {0, 1, 999, 1000, 1001};
+    uint8_t *plaintext = pattern(1000);
+    for (size_t i = 0; i < sizeof(positions) / sizeof(positions[0]); i++) {
+        struct fixture f = fixture(100);
+        struct kms_envelope_info *info = NULL;
+        int in = temp_file(plaintext, 1000);
+        int out = temp_file("", 0);
+        size_t at = positions[i] < 1000 ? (size_t)positions[i] : 1000;
+        assert_int_equal(lseek(in, positions[i], SEEK_SET), positions[i]);
+        assert_ok(kms_envelope_encrypt_fd(in, out, &f.encrypt, NULL, &info, NULL));
+        assert_int_equal(info->plaintext_len, 1000 - at);
+        expect_stream_reads(&f, out, plaintext + at, 1000 - at);
+        kms_envelope_info_free(info);
+        (void)close(in);
+        (void)close(out);
+        kms_keyring_free(f.keyring);
+    }
+    free(plaintext);
+}
+
 /* Reading and writing begin where the descriptors stand. */
 static void positions_are_kept(void **state)
 {
@@ -934,6 +967,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files),
+        cmocka_unit_test(large_signed_files),
+        cmocka_unit_test(from_the_position),
         cmocka_unit_test(positions_are_kept),
         cmocka_unit_test(reencryption),
         cmocka_unit_test(reencryption_keeps_unstored_pairs_unstored),
