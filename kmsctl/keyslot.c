@@ -1,7 +1,7 @@
 /*
  * kmsctl key-slot ...: who can open files that were encrypted with --key-slots, changed in place. Every
- * verb takes any number of files, and does nothing to those that are as wanted already, so that an
- * interrupted run can simply be started again.
+ * verb takes any number of files, and does nothing to those that are as wanted already, in both copies
+ * of the section, so that an interrupted run can simply be started again.
  */
 #include "kmsctl/keyslot.h"
 
@@ -174,6 +174,21 @@ static enum kmsctl_exit edit(struct kmsctl_app *app, const struct change *change
     return err == KMS_OK ? KMSCTL_OK : fail_slots(app, change->plan.doing, name, err, &detail);
 }
 
+/* The slots that count are as wanted. The other copy may still hold those from before, when a run was
+ * interrupted between the two. */
+static enum kmsctl_exit finish_file(struct kmsctl_app *app, const struct change *change,
+    const struct kms_key_slots *slots, int fd, const char *name, struct kmsctl_batch_result *result)
+{
+    struct kms_envelope_failure detail;
+
+    if (slots->copies_alike) {
+        result->finished = true;
+        return KMSCTL_OK;
+    }
+    enum kms_err err = kms_key_slots_settle(fd, NULL, &detail);
+    return err == KMS_OK ? KMSCTL_OK : fail_slots(app, change->plan.doing, name, err, &detail);
+}
+
 static enum kmsctl_exit change_file(struct kmsctl_app *app, void *context,
     const struct kmsctl_batch_item *item, const struct kms_envelope_fd_options *fd_options,
     struct kmsctl_batch_result *result)
@@ -192,10 +207,8 @@ static enum kmsctl_exit change_file(struct kmsctl_app *app, void *context,
     if (err != KMS_OK)
         return fail_slots(app, change->plan.doing, item->name, err, &detail);
     find_work(change, slots, &work);
-    if (work.going_count == 0 && work.missing_count == 0) {
-        result->finished = true;
-        return KMSCTL_OK;
-    }
+    if (work.going_count == 0 && work.missing_count == 0)
+        return finish_file(app, change, slots, input.fd, item->name, result);
     if (change->has_removal && change->add.count > 0 && work.going_count == 0)
         return kmsctl_fail(&app->failure, KMSCTL_NOT_FOUND,
             "%s has no slot of the key that is to be replaced", item->name);

@@ -258,7 +258,8 @@ static enum kms_err checksum(struct kms_bytes head, struct kms_bytes copy, struc
     return kms_sha256(kms_bytes(scratch->data, scratch->len - KMS_SHA256_SIZE), digest);
 }
 
-/* Which copy counts. Leaves it, after the preamble's head, in section->copy. */
+/* Which copy counts, and whether the other is the same. Leaves it, after the preamble's head, in
+ * section->copy. */
 static enum kms_err choose(
     struct kms_key_section *section, struct kms_bytes in, struct kms_envelope_failure *failure)
 {
@@ -281,7 +282,9 @@ static enum kms_err choose(
     if (!found)
         return kms_failure_at(failure, KMS_ERR_CORRUPT, 0, KMS_SECTION_PREAMBLE_LEN,
             "neither copy of the key slots is whole");
-    const uint8_t *chosen = in.data + KMS_SECTION_PREAMBLE_LEN + section->current * room;
+    const uint8_t *copies = in.data + KMS_SECTION_PREAMBLE_LEN;
+    const uint8_t *chosen = copies + section->current * room;
+    section->slots.copies_alike = memcmp(copies, copies + room, room) == 0;
     return checksum(in, kms_bytes(chosen, room), &section->copy, digest);
 }
 

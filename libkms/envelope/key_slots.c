@@ -100,6 +100,14 @@ enum kms_err kms_key_slots_list(
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+/* Some file systems have nothing to sync and say so. */
+static enum kms_err sync_file(int fd, struct kms_envelope_failure *failure)
+{
+    if (fdatasync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
+        return kms_failure_io(failure, errno, "syncing");
+    return KMS_OK;
+}
+
 static enum kms_err write_copy(int fd, const struct kms_key_section *section, unsigned which,
     struct kms_bytes copy, struct kms_envelope_failure *failure)
 {
@@ -112,14 +120,12 @@ static enum kms_err write_copy(int fd, const struct kms_key_section *section, un
             return kms_failure_io(failure, n < 0 ? errno : ENOSPC, "writing");
         done += (size_t)n;
     }
-    /* some file systems have nothing to sync and say so */
-    if (fdatasync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
-        return kms_failure_io(failure, errno, "syncing");
-    return KMS_OK;
+    return sync_file(fd, failure);
 }
 
 /* First over the copy that does not count. Once that is synced it counts, and the other, with what was
- * removed still in it, is written over, too. */
+ * removed still in it, is written over, too. Before all that, the copy that was read is synced: an
+ * editor that died may have left it in memory only, and a power cut must find one of them whole. */
 static enum kms_err write_both(int fd, struct kms_key_section *section,
     const struct kms_secret *file_key, struct kms_envelope_failure *failure)
 {
@@ -131,9 +137,87 @@ static enum kms_err write_both(int fd, struct kms_key_section *section,
         return err;
     struct kms_bytes copy =
         kms_bytes(bytes.data + KMS_SECTION_HEAD_LEN, bytes.len - KMS_SECTION_HEAD_LEN);
-    err = write_copy(fd, section, 1 - section->current, copy, failure);
+    err = sync_file(fd, failure);
+    if (err == KMS_OK)
+        err = write_copy(fd, section, 1 - section->current, copy, failure);
     if (err == KMS_OK)
         err = write_copy(fd, section, section->current, copy, failure);
+    section->slots.copies_alike = err == KMS_OK;
+    return err;
+}
+
+/* The copy that counts, as it was read, over the other; synced before, as above. */
+static enum kms_err write_other(
+    int fd, struct kms_key_section *section, struct kms_envelope_failure *failure)
+{
+    struct kms_bytes copy =
+        kms_bytes(section->copy.data + KMS_SECTION_HEAD_LEN, section->slots.room);
+    enum kms_err err = sync_file(fd, failure);
+    if (err == KMS_OK)
+        err = write_copy(fd, section, 1 - section->current, copy, failure);
+    section->slots.copies_alike = err == KMS_OK;
+    return err;
+}
+
+/* --- one at a time ---------------------------------------------------------------------------- */
+
+static enum kms_err lock(int fd, struct kms_envelope_failure *failure)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0)
+        return kms_failure_io(failure, errno, "reading");
+    if (!S_ISREG(info.st_mode))
+        return kms_failure_set(
+            failure, KMS_ERR_INVALID_ARGUMENT, "key slots are changed in regular files only");
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return KMS_OK;
+    return errno == EWOULDBLOCK
+               ? kms_failure_set(failure, KMS_ERR_BUSY, "somebody else is changing the key slots")
+               : kms_failure_io(failure, errno, "locking");
+}
+
+static void unlock(int fd)
+{
+    (void)flock(fd, LOCK_UN);
+}
+
+static void hand_over(struct kms_key_section *section, struct kms_key_slots **out)
+{
+    if (out != NULL)
+        *out = &section->slots;
+    else
+        kms_key_section_free(section);
+}
+
+/* --- settling --------------------------------------------------------------------------------- */
+
+/* Under the lock. */
+static enum kms_err settle_locked(
+    int fd, struct kms_key_section **out, struct kms_envelope_failure *failure)
+{
+    KMS_KEY_SECTION_AUTO section = NULL;
+    enum kms_err err = read_section(fd, KMS_KEY_SLOTS_MAX, &section, failure);
+    if (err == KMS_OK && !section->slots.copies_alike)
+        err = write_other(fd, section, failure);
+    if (err != KMS_OK)
+        return err;
+    *out = section;
+    section = NULL; /* now the caller's */
+    return KMS_OK;
+}
+
+enum kms_err kms_key_slots_settle(
+    int fd, struct kms_key_slots **out, struct kms_envelope_failure *failure)
+{
+    struct kms_key_section *section = NULL;
+    kms_failure_clear(failure);
+    enum kms_err err = lock(fd, failure);
+    if (err != KMS_OK)
+        return err;
+    err = settle_locked(fd, &section, failure);
+    unlock(fd);
+    if (err == KMS_OK)
+        hand_over(section, out);
     return err;
 }
 
@@ -188,31 +272,20 @@ static enum kms_err edit_locked(int fd, const struct kms_key_slots_edit *edit,
 enum kms_err kms_key_slots_edit(int fd, const struct kms_key_slots_edit *edit,
     struct kms_key_slots **out, struct kms_envelope_failure *failure)
 {
-    struct stat info;
     struct kms_key_section *section = NULL;
     kms_failure_clear(failure);
     if (edit->opener == NULL)
         return kms_failure_set(failure, KMS_ERR_INVALID_ARGUMENT, "no keyring");
     if (edit->adder == NULL && edit->remove_count == 0)
         return kms_failure_set(failure, KMS_ERR_INVALID_ARGUMENT, "nothing to add or to remove");
-    if (fstat(fd, &info) != 0)
-        return kms_failure_io(failure, errno, "reading");
-    if (!S_ISREG(info.st_mode))
-        return kms_failure_set(
-            failure, KMS_ERR_INVALID_ARGUMENT, "key slots are changed in regular files only");
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-        return errno == EWOULDBLOCK ? kms_failure_set(failure, KMS_ERR_BUSY,
-                                          "somebody else is changing the key slots")
-                                    : kms_failure_io(failure, errno, "locking");
-    enum kms_err err = edit_locked(fd, edit, &section, failure);
-    (void)flock(fd, LOCK_UN);
+    enum kms_err err = lock(fd, failure);
     if (err != KMS_OK)
         return err;
-    if (out != NULL)
-        *out = &section->slots;
-    else
-        kms_key_section_free(section);
-    return KMS_OK;
+    err = edit_locked(fd, edit, &section, failure);
+    unlock(fd);
+    if (err == KMS_OK)
+        hand_over(section, out);
+    return err;
 }
 
 enum kms_err kms_key_slots_add(int fd, const struct kms_keyring *opener,

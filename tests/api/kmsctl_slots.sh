@@ -86,6 +86,38 @@ expect 5 "damaged slots open nothing" "$k" decrypt damaged -o none
 "$k" key-slot add -k alias/slot-b damaged >/dev/null 2>"$WORK/err"
 equal "nor are they changed" $? 5
 
+# --- interrupted between the two copies of the section: the first that was kept is put back, as it would
+# still be there; then the newer one is damaged, which lets the other count
+expect 0 "a file of two keys" "$k" encrypt --key-slots -k alias/slot-a -k alias/slot-b plain -o half
+room=$((($("$k" inspect half | sed -n 's/^KeySlotsLength: //p') - 4096) / 2))
+old_copy() { dd if=old of=half bs=4096 skip=1 seek=1 count=$((room / 4096)) conv=notrunc status=none; }
+damage() { printf X | dd of=half bs=1 seek=$((4096 + room + 20)) conv=notrunc status=none; }
+cp half old
+expect 0 "loses one" "$k" key-slot remove -k alias/slot-b half
+cp half whole
+old_copy
+equal "which is gone" "$(keys half)" "$a"
+damage
+expect 0 "but would come back" "$k" decrypt -k alias/slot-b half -o copy -f
+cp whole half && old_copy
+"$k" key disable "$a" >/dev/null
+expect 0 "the run is started again" "$k" key-slot remove -k alias/slot-b half
+prints "and has something to do" '^Done: 1$'
+check "for which it takes no key" cmp half whole
+expect 0 "a third one" "$k" key-slot remove -k alias/slot-b half
+prints "has not" '^Finished: 1$'
+"$k" key enable "$a" >/dev/null
+damage
+expect 5 "the key that was removed stays so" "$k" decrypt -k alias/slot-b half -o none
+expect 0 "and the other opens it" "$k" decrypt -k alias/slot-a half -o copy -f
+cp whole half && old_copy
+exec 8<half
+flock 8
+"$k" key-slot remove -k alias/slot-b half >/dev/null 2>"$WORK/err"
+equal "while somebody else changes it, it is left alone" $? 6
+says "and why" "being changed by somebody else"
+exec 8<&-
+
 # --- many
 mkdir tree
 for i in $(seq 100); do echo "$i" >tree/$i; done

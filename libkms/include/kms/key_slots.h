@@ -15,7 +15,9 @@
  * changed); their position is neither used nor changed. An edit locks the file (flock, exclusive)
  * against other edits: KMS_ERR_BUSY. It writes one of two copies of the section, syncs it, then the
  * other, and syncs: a crash at any point leaves the old section or the new one, and after success no
- * removed slot is left in the file.
+ * removed slot is left in the file. An edit that ended between the two, by a crash or an error, has
+ * taken effect, but left the old section as the other copy, with what was removed: copies_alike is
+ * false then, and kms_key_slots_settle, or any further edit, writes over it.
  */
 #ifndef KMS_KEY_SLOTS_H
 #define KMS_KEY_SLOTS_H
@@ -40,6 +42,7 @@ struct kms_key_slots {
     const struct kms_key_slot *slots;
     size_t count;
     bool authenticated;
+    bool copies_alike; /* false: an edit ended midway, or one copy is damaged */
 };
 
 /* Wipes and frees. NULL is allowed. */
@@ -51,6 +54,16 @@ KMS_PUBLIC void kms_key_slots_free(struct kms_key_slots *slots);
  * KMS_ERR_SYNTAX, KMS_ERR_TRUNCATED, KMS_ERR_IO.
  */
 KMS_PUBLIC KMS_MUST_USE enum kms_err kms_key_slots_list(
+    int fd, struct kms_key_slots **out, struct kms_envelope_failure *failure);
+
+/*
+ * Ends what an edit that stopped midway has left: writes the copy that counts over the other one and
+ * syncs it. Takes no key, and verifies nothing that kms_key_slots_list does not. Copies that are alike
+ * stay as they are. out may be NULL; otherwise the caller frees *out, the slots as they are now.
+ * KMS_ERR_INVALID_ARGUMENT: no regular file. KMS_ERR_BUSY: an edit is under way. Errors of
+ * kms_key_slots_list.
+ */
+KMS_PUBLIC KMS_MUST_USE enum kms_err kms_key_slots_settle(
     int fd, struct kms_key_slots **out, struct kms_envelope_failure *failure);
 
 /* One edit. */

@@ -347,6 +347,101 @@ static void a_crash_leaves_the_old_or_the_new(void **state)
     clean_up(&f);
 }
 
+/* Writes over a range of the file. */
+static void put_back(int fd, const uint8_t *from, size_t offset, size_t len)
+{
+    assert_int_equal(pwrite(fd, from + offset, len, (off_t)offset), (ssize_t)len);
+}
+
+static void expect_copies(int fd, bool alike, uint64_t sequence)
+{
+    struct kms_key_slots *slots = NULL;
+    assert_ok(kms_key_slots_list(fd, &slots, NULL));
+    assert_int_equal(slots->copies_alike, alike);
+    assert_int_equal(slots->sequence, sequence);
+    kms_key_slots_free(slots);
+}
+
+/* A removal that stopped between its two writes, or within the second one, is ended without any key:
+ * then the removed slot is nowhere, also when the copy that counted is damaged later. */
+static void settling_ends_an_interrupted_edit(void **state)
+{
+    (void)state;
+    struct fixture f = fixture(false);
+    const size_t first = KMS_SECTION_PREAMBLE_LEN + ROOM; /* where the first write goes */
+    const size_t second = KMS_SECTION_PREAMBLE_LEN;
+    struct kms_key_slots *slots = NULL;
+    int fd = temp_file(f.message, f.len);
+    assert_ok(kms_key_slots_add(fd, f.a, f.b, NULL, NULL));
+    size_t len = 0;
+    uint8_t *before = fd_contents(fd, &len);
+    assert_ok(kms_key_slots_list(fd, &slots, NULL));
+    struct kms_bytes removed = slots->slots[1].edk.ciphertext;
+    assert_ok(kms_key_slots_remove(fd, f.a, 2, NULL, NULL));
+    uint8_t *after = fd_contents(fd, &len);
+    expect_copies(fd, true, 3);
+    for (size_t cut = 0; cut < ROOM; cut += ROOM / 2) { /* of the second write */
+        put_back(fd, after, 0, len);
+        put_back(fd, before, second + cut, ROOM - cut);
+        expect_copies(fd, false, 3);
+        assert_ok(kms_key_slots_settle(fd, NULL, NULL));
+        expect_copies(fd, true, 3);
+        assert_false(occurs(fd, removed));
+        expect_reads(&f, fd, true, false, false, false);
+        assert_int_equal(pwrite(fd, "X", 1, (off_t)first + 20), 1); /* damage */
+        expect_reads(&f, fd, true, false, false, false);
+    }
+    put_back(fd, before, 0, len); /* one that stopped within its first write: the old state holds */
+    put_back(fd, after, first, ROOM / 2);
+    expect_copies(fd, false, 2);
+    assert_ok(kms_key_slots_settle(fd, NULL, NULL));
+    expect_copies(fd, true, 2);
+    expect_reads(&f, fd, true, true, false, false);
+    kms_key_slots_free(slots);
+    free(before);
+    free(after);
+    (void)close(fd);
+    clean_up(&f);
+}
+
+static void settling_leaves_all_else_alone(void **state)
+{
+    (void)state;
+    struct fixture f = fixture(false);
+    struct kms_key_slots *slots = NULL;
+    struct kms_envelope_failure failure;
+    size_t len = 0;
+    int fd = temp_file("not a message at all, but long enough to be one", 47);
+    assert_int_equal(kms_key_slots_settle(fd, &slots, &failure), KMS_ERR_NOT_FOUND);
+    assert_int_equal(failure.err, KMS_ERR_NOT_FOUND);
+    (void)close(fd);
+    char path[] = "/tmp/key-slots.XXXXXX";
+    fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, f.message, f.len), (ssize_t)f.len);
+    int read_only = open(path, O_RDONLY | O_CLOEXEC);
+    assert_ok(kms_key_slots_settle(read_only, &slots, NULL)); /* nothing to write */
+    assert_true(slots->copies_alike);
+    assert_int_equal(slots->count, 1);
+    kms_key_slots_free(slots);
+    uint8_t *now = fd_contents(fd, &len);
+    assert_int_equal(len, f.len);
+    assert_memory_equal(now, f.message, len);
+    free(now);
+    assert_int_equal(pwrite(fd, "X", 1, KMS_SECTION_PREAMBLE_LEN + 20), 1);
+    assert_int_equal(kms_key_slots_settle(read_only, NULL, &failure), KMS_ERR_IO);
+    assert_int_equal(flock(read_only, LOCK_EX), 0);
+    assert_int_equal(kms_key_slots_settle(fd, NULL, &failure), KMS_ERR_BUSY);
+    (void)close(read_only);
+    assert_ok(kms_key_slots_settle(fd, NULL, &failure));
+    now = fd_contents(fd, &len);
+    assert_memory_equal(now, f.message, len);
+    free(now);
+    (void)close(fd);
+    (void)unlink(path);
+    clean_up(&f);
+}
+
 /* --- attackers -------------------------------------------------------------------------------- */
 
 /* Makes the checksum of a copy right again. */
@@ -446,6 +541,8 @@ int main(void)
         cmocka_unit_test(room_and_numbers_are_limited),
         cmocka_unit_test(other_files_and_editors),
         cmocka_unit_test(a_crash_leaves_the_old_or_the_new),
+        cmocka_unit_test(settling_ends_an_interrupted_edit),
+        cmocka_unit_test(settling_leaves_all_else_alone),
         cmocka_unit_test(altered_sections_are_refused),
         cmocka_unit_test(sections_of_other_files_are_refused),
         cmocka_unit_test(preambles_are_checked),
