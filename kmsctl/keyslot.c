@@ -114,8 +114,13 @@ static bool has_key(const struct kms_key_slots *slots, struct kms_str key)
     return false;
 }
 
+/* A key that is to be there keeps its slots, by whatever name they are told to go. */
 static bool is_to_go(const struct change *change, const struct kms_key_slot *slot)
 {
+    for (size_t i = 0; i < change->add.count; i++) {
+        if (is_for(slot, change->add.items[i]))
+            return false;
+    }
     for (size_t i = 0; i < change->remove_id_count; i++) {
         if (change->remove_ids[i] == slot->id)
             return true;
@@ -264,6 +269,13 @@ enum kmsctl_exit kmsctl_key_slot_remove(struct kmsctl_app *app, const struct kms
     return status == KMSCTL_OK ? run_change(app, &change) : status;
 }
 
+/* Whether two ARNs or key ids may stand for one key: an id is that of an ARN that ends in it. */
+static bool may_be_same(struct kms_str a, struct kms_str b)
+{
+    return kmsctl_crypt_arn_is(kms_bytes(a.data, a.len), b) ||
+           kmsctl_crypt_arn_is(kms_bytes(b.data, b.len), a);
+}
+
 enum kmsctl_exit kmsctl_key_slot_replace(struct kmsctl_app *app, const struct kmsctl_args *args)
 {
     struct change change = {
@@ -277,7 +289,7 @@ enum kmsctl_exit kmsctl_key_slot_replace(struct kmsctl_app *app, const struct km
         status = resolve_keys(app, KMSCTL_OPT_OLD_KEY, &change.remove);
     for (size_t i = 0; status == KMSCTL_OK && i < change.remove.count; i++) {
         for (size_t j = 0; j < change.add.count; j++) {
-            if (kms_str_eq(change.remove.items[i], change.add.items[j]))
+            if (may_be_same(change.remove.items[i], change.add.items[j]))
                 return kmsctl_fail(
                     &app->failure, KMSCTL_USAGE, "--key and --old-key are the same key");
         }

@@ -64,6 +64,21 @@ equal "the body is untouched by all of it" "$(body file)" "$before"
 equal "the file is as long as before" "$(stat -c %s file)" "$size"
 check "and the plaintext the same" sh -c '"$1" decrypt -c x=y "$2" -o - | cmp - plain' sh "$k" file
 
+# --- one key by two names
+expect 0 "another file of two keys" "$k" encrypt --key-slots -k alias/slot-a -k alias/slot-b plain -o named
+for pair in "$a ${a##*/}" "${a##*/} $a" "alias/slot-a ${a##*/}" "${a##*/} alias/slot-a"; do
+    expect 2 "a key is not replaced by itself" "$k" key-slot replace --old-key ${pair% *} -k ${pair#* } named
+    equal "and keeps its slot" "$(keys named)" "$a $b"
+done
+id=$("$k" key-slot list named | cut -f 2 | head -n 1)
+for name in "$a" "${a##*/}" alias/slot-a; do
+    expect 0 "nor is its slot, by number" "$k" key-slot replace --slot "$id" -k "$name" named
+    prints "which is as wanted" '^Finished: 1$'
+    equal "and stays" "$(keys named)" "$a $b"
+done
+expect 0 "the other key's slot goes" "$k" key-slot replace --slot "$id" --old-key "$b" -k "${a##*/}" named
+equal "alone" "$(keys named)" "$a"
+
 # --- what can't be
 "$k" encrypt -k alias/slot-a plain -o ordinary
 "$k" key-slot add -k alias/slot-b ordinary >/dev/null 2>"$WORK/err"
