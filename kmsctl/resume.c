@@ -24,19 +24,36 @@ enum kmsctl_exit kmsctl_resume_begin(
     return status;
 }
 
-/* The same for a file with key slots, in any order. */
+static bool has_slot(const struct kms_key_slots *slots, struct kms_str key)
+{
+    for (size_t i = 0; i < slots->count; i++) {
+        if (kmsctl_crypt_arn_is(slots->slots[i].edk.provider_info, key))
+            return true;
+    }
+    return false;
+}
+
+static bool is_for_one_of(const struct kms_key_slot *slot, struct kms_str_list keys)
+{
+    for (size_t i = 0; i < keys.count; i++) {
+        if (kmsctl_crypt_arn_is(slot->edk.provider_info, keys.items[i]))
+            return true;
+    }
+    return false;
+}
+
+/* The same for a file with key slots, in any order: a slot for every key, and none for another. */
 static bool has_slots(int fd, struct kms_str_list keys)
 {
     struct kms_key_slots *slots = NULL;
-    size_t found = 0;
 
     if (kms_key_slots_list(fd, &slots, NULL) != KMS_OK)
         return false;
-    for (size_t i = 0; i < slots->count; i++) {
-        for (size_t j = 0; j < keys.count; j++)
-            found += kmsctl_crypt_arn_is(slots->slots[i].edk.provider_info, keys.items[j]);
-    }
-    bool all = slots->count == keys.count && found == keys.count;
+    bool all = slots->count == keys.count;
+    for (size_t i = 0; i < keys.count && all; i++)
+        all = has_slot(slots, keys.items[i]);
+    for (size_t i = 0; i < slots->count && all; i++)
+        all = is_for_one_of(&slots->slots[i], keys);
     kms_key_slots_free(slots);
     return all;
 }

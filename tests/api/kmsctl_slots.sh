@@ -150,4 +150,26 @@ equal "are all changed" "$(keys tree.enc/1.kms) $(keys tree.enc/2.kms)" "$b $c $
 expect 0 "and listed" "$k" key-slot list tree.enc/1.kms tree.enc/2.kms
 equal "in one list" "$(cut -f 1 "$WORK/out" | sort -u | xargs)" "tree.enc/1.kms tree.enc/2.kms"
 
+# --- resume: the very keys, each by any of its names
+mkdir pair
+echo x >pair/file
+resumed() { "$k" encrypt -r pair -o "$@" --key-slots --resume >"$WORK/out" 2>"$WORK/err"; }
+expect 0 "a key that is named twice" "$k" encrypt --key-slots -k "$a" -k alias/slot-a -r pair -o same
+equal "has two slots" "$(keys same/file.kms)" "$a $a"
+expect 0 "which is finished for the same" "$k" encrypt --resume --key-slots -k "$a" -k "${a##*/}" -r pair -o same
+prints "as it is" '^Finished: 1$'
+resumed same -k alias/slot-a -k alias/slot-b
+equal "but not for two keys" $? 9
+says "which has to be said" "exists already"
+expect 0 "two keys have two" "$k" encrypt --key-slots -k alias/slot-a -k alias/slot-b -r pair -o both
+expect 0 "finished in any order" "$k" encrypt --resume --key-slots -k alias/slot-b -k "${a##*/}" -r pair -o both
+prints "as they are" '^Finished: 1$'
+resumed both -k alias/slot-a -k "$a"
+equal "but not for one of them twice" $? 9
+resumed both -k alias/slot-a -k alias/slot-c
+equal "nor for another one" $? 9
+expect 0 "re-encryption" "$k" re-encrypt --resume --key-slots -k alias/slot-a -k alias/slot-b -r same
+prints "sees it as well" '^Done: 1$'
+equal "and gives a slot to each" "$(keys same/file.kms)" "$a $b"
+
 finish
