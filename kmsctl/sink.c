@@ -204,17 +204,36 @@ static enum kmsctl_exit open_file(
     return sink->fd < 0 ? fail_io(sink, "write", failure) : KMSCTL_OK;
 }
 
+/* Whether two looks at a device or pipe are at the same one. */
+static bool same_stream(const struct stat *a, const struct stat *b)
+{
+    return !S_ISREG(a->st_mode) && (a->st_mode & S_IFMT) == (b->st_mode & S_IFMT) &&
+           a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_rdev == b->st_rdev;
+}
+
+/* What has been opened need not be what was looked at: a file that took its place is not written into. */
+static enum kmsctl_exit open_stream(struct kmsctl_sink *sink, struct kmsctl_failure *failure)
+{
+    struct stat opened;
+
+    sink->is_stream = true;
+    sink->fd = open(sink->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    if (sink->fd < 0 || fstat(sink->fd, &opened) != 0)
+        return fail_io(sink, "write", failure);
+    if (!same_stream(&opened, &sink->replaced))
+        return kmsctl_fail(failure, KMSCTL_EXISTS,
+            "%s became something else while it was opened; nothing is written to it", sink->path);
+    return KMSCTL_OK;
+}
+
 static enum kmsctl_exit open_existing(struct kmsctl_sink *sink, struct kmsctl_failure *failure)
 {
     if (S_ISDIR(sink->replaced.st_mode)) {
         errno = EISDIR;
         return fail_io(sink, "write", failure);
     }
-    if (!S_ISREG(sink->replaced.st_mode)) {
-        sink->is_stream = true;
-        sink->fd = open(sink->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-        return sink->fd < 0 ? fail_io(sink, "write", failure) : KMSCTL_OK;
-    }
+    if (!S_ISREG(sink->replaced.st_mode))
+        return open_stream(sink, failure);
     if (!sink->options.force && sink->options.only == NULL)
         return fail_exists(sink, failure);
     sink->replaces = true;

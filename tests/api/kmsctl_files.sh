@@ -25,6 +25,7 @@ expect 6 "the directory has to be there" "$k" decrypt message -o none/x
 expect 6 "and the input" "$k" decrypt none -o d/x
 expect 0 "a device is written to" "$k" decrypt message -o /dev/null
 [ -c /dev/null ] && pass "and stays a device" || fail "and stays a device" "it is none"
+check "so is a pipe behind a link" sh -c '"$1" decrypt message -o /dev/stdout | cmp - plain' sh "$k"
 expect 6 "a full one fails" "$k" decrypt message -o /dev/full
 ln -s "$WORK/d/none" dangling
 expect 9 "a link that leads nowhere is not followed" "$k" decrypt message -o dangling

@@ -303,6 +303,53 @@ static void writes_through_to_devices_and_pipes(void **state)
     assert_int_equal(unlink(at("fifo")), 0);
 }
 
+/* A link that leads elsewhere as soon as it has been looked at (-Wl,--wrap=stat). */
+static const char *switched_link;
+static const char *switched_to;
+
+int __real_stat(const char *path, struct stat *info);
+int __wrap_stat(const char *path, struct stat *info);
+int __wrap_stat(const char *path, struct stat *info)
+{
+    int result = __real_stat(path, info);
+
+    if (switched_link != NULL && strcmp(path, switched_link) == 0) {
+        assert_int_equal(unlink(switched_link), 0);
+        assert_int_equal(symlink(switched_to, switched_link), 0);
+        switched_link = NULL;
+    }
+    return result;
+}
+
+static void writes_to_no_stream_but_the_one_it_has_seen(void **state)
+{
+    static const bool forces[] = {false, true};
+    static const char *const others[] = {"victim", "fifo", "/dev/zero"};
+
+    (void)state;
+    put_file(at("victim"), "old", 0644);
+    assert_int_equal(mkfifo(at("fifo"), 0600), 0);
+    int reader = open(at("fifo"), O_RDONLY | O_NONBLOCK);
+    assert_true(reader >= 0);
+    for (size_t i = 0; i < 2 * (sizeof(others) / sizeof(others[0])); i++) {
+        struct kmsctl_sink sink = KMSCTL_SINK_INIT;
+        struct kmsctl_sink_options options = {.force = forces[i % 2]};
+        struct kmsctl_failure failure;
+        const char *link = at("link");
+
+        assert_int_equal(symlink("/dev/null", link), 0);
+        switched_to = others[i / 2];
+        switched_link = link;
+        assert_int_equal(kmsctl_sink_open(&sink, link, &options, &failure), KMSCTL_EXISTS);
+        assert_null(switched_link);
+        assert_non_null(strstr(failure.text, "became something else"));
+        assert_int_equal(sink.fd, -1);
+        expect_file(at("victim"), "old");
+        assert_int_equal(unlink(link), 0);
+    }
+    assert_int_equal(close(reader), 0);
+}
+
 static void refuses_what_cannot_be_written(void **state)
 {
     struct kmsctl_sink sink = KMSCTL_SINK_INIT;
@@ -470,6 +517,7 @@ int main(void)
         cmocka_unit_test_teardown(replaces_just_the_file_it_has_read, remove_all),
         cmocka_unit_test_teardown(follows_symbolic_links, remove_all),
         cmocka_unit_test_teardown(writes_through_to_devices_and_pipes, remove_all),
+        cmocka_unit_test_teardown(writes_to_no_stream_but_the_one_it_has_seen, remove_all),
         cmocka_unit_test_teardown(refuses_what_cannot_be_written, remove_all),
         cmocka_unit_test_teardown(refuses_directories_without_permission, remove_all),
         cmocka_unit_test_teardown(leaves_nothing_when_space_is_out, remove_all),
