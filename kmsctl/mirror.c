@@ -192,6 +192,41 @@ static bool visit_file(struct mirror *mirror, const struct kmsctl_tree_entry *en
         mirror->batch, &mirror->from, entry->path, (uint64_t)entry->stat.st_size);
 }
 
+/* Where modes are kept, a directory is its owner's alone until it gets its own mode at the end: an
+ * interrupted run leaves none open that should be closed. */
+static mode_t mode_to_make(const struct mirror *mirror)
+{
+    return mirror->keep ? 0700 : 0777;
+}
+
+/* One that was there before is closed at once to those whom its mode will not let in, and open to its
+ * owner. What this can't be done to can't get its mode either, which is told at the end. */
+static void narrow(int fd, const struct stat *like)
+{
+    struct stat about;
+    mode_t closed = ~like->st_mode & 0077;
+
+    if (fstat(fd, &about) != 0)
+        return;
+    mode_t mode = (about.st_mode & 07777 & ~closed) | 0700;
+    if (mode != (about.st_mode & 07777))
+        (void)fchmod(fd, mode);
+}
+
+static bool make_directory(struct mirror *mirror, const struct kmsctl_tree_entry *entry)
+{
+    if (!kmsctl_tree_make(mirror->to.fd, entry->path, mode_to_make(mirror)))
+        return false;
+    if (!mirror->keep)
+        return true;
+    int fd = kmsctl_tree_open(mirror->to.fd, entry->path, O_RDONLY | O_DIRECTORY);
+    if (fd >= 0) {
+        narrow(fd, &entry->stat);
+        (void)close(fd);
+    }
+    return true;
+}
+
 static bool visit(void *context, const struct kmsctl_tree_entry *entry)
 {
     struct mirror *mirror = context;
@@ -200,7 +235,7 @@ static bool visit(void *context, const struct kmsctl_tree_entry *entry)
     case KMSCTL_TREE_FILE:
         return visit_file(mirror, entry);
     case KMSCTL_TREE_ENTER:
-        if (!kmsctl_tree_make(mirror->to.fd, entry->path, 0777))
+        if (!make_directory(mirror, entry))
             fail_entry(mirror, "make", &mirror->to, entry->path, errno);
         return true;
     case KMSCTL_TREE_OTHER:
@@ -279,7 +314,7 @@ static enum kmsctl_exit open_roots(struct kmsctl_app *app, struct mirror *mirror
             error == ENOTDIR ? "it is no directory, which -r takes" : strerror(error));
         return kmsctl_fail_with_errno(&app->failure, error);
     }
-    mirror->made_root = mkdir(to, 0777) == 0;
+    mirror->made_root = mkdir(to, mode_to_make(mirror)) == 0;
     mirror->to = (struct kmsctl_root){open(to, ROOT_FLAGS), to};
     if (mirror->to.fd < 0) {
         int error = errno;
@@ -304,6 +339,7 @@ static enum kmsctl_exit run_batch(struct kmsctl_app *app, struct mirror *mirror)
         .what = encrypts(mirror) ? "encrypted" : "decrypted",
         .refusal_is_fatal = encrypts(mirror),
     };
+    struct stat root;
     enum kmsctl_exit status = KMSCTL_OK;
 
     if (app->progress)
@@ -313,6 +349,8 @@ static enum kmsctl_exit run_batch(struct kmsctl_app *app, struct mirror *mirror)
         status = kmsctl_batch_start(app, &options, &mirror->batch);
     if (status != KMSCTL_OK)
         return status;
+    if (mirror->keep && fstat(mirror->from.fd, &root) == 0)
+        narrow(mirror->to.fd, &root);
     status = kmsctl_tree_walk(mirror->from.fd, visit, mirror, &app->failure);
     if (status == KMSCTL_OK && mirror->keep)
         status = finish_directories(mirror);

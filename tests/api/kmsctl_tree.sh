@@ -215,6 +215,54 @@ equal "as they were" "$(stat -c '%a %Y' kept.one)" "604 $(stat -c %Y kept/dir/fi
 (umask 077 && "$k" encrypt -k alias/tree-a -r kept -o kept.new >/dev/null)
 equal "without it the umask counts" "$(stat -c %a kept.new/dir/file.kms kept.new/dir | xargs)" "600 700"
 
+# --- modes midway: a service that never answers keeps a run where its directories are and its files are not
+/usr/bin/python3 -c 'import socket, time
+listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+print(listener.getsockname()[1], flush=True)
+time.sleep(600)' >port &
+silent=$!
+until [ -s port ] || ! kill -0 $silent 2>/dev/null; do sleep 0.02; done
+modes() { (cd "$1" && find . -type d -printf '%P:%m\n' | sort | xargs); }
+mkdir -p shut/private/deep shut/open shut/fixed shut/there
+for d in private private/deep open fixed there; do echo $d >shut/$d/file; done
+chmod 755 shut shut/open
+chmod 700 shut/private
+chmod 775 shut/private/deep
+chmod 555 shut/fixed
+chmod 750 shut/there
+wanted=$(modes shut)
+expect 0 "a tree with private directories" "$k" encrypt -p -k alias/tree-a -r shut -o shut.enc
+equal "is encrypted to one with the same" "$(modes shut.enc)" "$wanted"
+for root in new old; do
+    rm -rf shut.out
+    if [ $root = old ]; then
+        mkdir -p shut.out/there
+        chmod 775 shut.out shut.out/there
+        midway=":755 fixed:700 open:700 private/deep:700 private:700 there:750"
+    else
+        midway=":700 fixed:700 open:700 private/deep:700 private:700 there:700"
+    fi
+    (umask 0 && exec env AWS_ENDPOINT_URL="http://127.0.0.1:$(cat port)" "$k" decrypt -p -r shut.enc -o shut.out) >/dev/null 2>&1 &
+    pid=$!
+    for _ in $(seq 500); do [ "$(modes shut.out 2>/dev/null)" = "$midway" ] && break; sleep 0.02; done
+    equal "until the end, directories are closed ($root root)" "$(modes shut.out)" "$midway"
+    equal "when no file is there yet" "$(find shut.out -type f | wc -l)" 0
+    kill -KILL $pid
+    wait $pid 2>/dev/null
+    equal "and stay so when it is killed" "$(modes shut.out)" "$midway"
+    expect 0 "resumed" "$k" decrypt -p --resume -r shut.enc -o shut.out
+    equal "they get their modes" "$(modes shut.out)" "$wanted"
+    same_tree "and their files" shut shut.out
+    chmod u+w shut.out/fixed && rm shut.out/fixed/file && chmod 555 shut.out/fixed
+    expect 0 "a directory that nobody may write to" "$k" decrypt -p --resume -r shut.enc -o shut.out
+    equal "is that again afterwards" "$(modes shut.out)" "$wanted"
+    same_tree "with what was missing" shut shut.out
+    chmod u+w shut.out/fixed
+done
+kill $silent
+wait $silent 2>/dev/null
+chmod u+w shut/fixed shut.enc/fixed
+
 # --- re-encrypt: many files, trees
 expect 0 "two files are re-encrypted" "$k" re-encrypt -k alias/tree-b secret/a/large.kms secret/a/b/c/middle.kms
 summary "and counted" 2 0 0 0 3070000
