@@ -76,23 +76,11 @@ static enum kmsctl_exit name_output(
 
 /* --- one file, in a worker -------------------------------------------------------------------- */
 
-static const char *reason_of(int error)
-{
-    switch (error) {
-    case ELOOP:
-        return "a symbolic link is in the way";
-    case ENOTDIR: /* links count, as none is followed */
-        return "a file or a symbolic link is where a directory should be";
-    default:
-        return strerror(error);
-    }
-}
-
 static enum kmsctl_exit fail_at(struct kmsctl_app *app, const char *doing,
     const struct kmsctl_root *root, const char *path, int error)
 {
-    (void)kmsctl_fail(
-        &app->failure, KMSCTL_IO, "cannot %s %s/%s: %s", doing, root->name, path, reason_of(error));
+    (void)kmsctl_fail(&app->failure, KMSCTL_IO, "cannot %s %s/%s: %s", doing, root->name, path,
+        kmsctl_tree_reason(error));
     return kmsctl_fail_with_errno(&app->failure, error);
 }
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <libgen.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -17,10 +18,21 @@
 /* One end of the pipe is the thread's. */
 struct end {
     struct kmsctl_tar tar;
+    void *(*run)(void *);
     pthread_t thread;
     bool running;
     int own_fd; /* our end, until it is given away */
 };
+
+/* The rest of the process keeps its working directory, where relative names of a certificate file or a
+ * credential process count. Some sandboxes refuse that, and nothing else needs it. */
+static void *run_apart(void *argument)
+{
+    struct end *end = argument;
+
+    (void)unshare(CLONE_FS);
+    return end->run(&end->tar);
+}
 
 static enum kmsctl_exit start(
     struct end *end, void *(*run)(void *), bool thread_reads, struct kmsctl_failure *failure)
@@ -32,7 +44,8 @@ static enum kmsctl_exit start(
     (void)fcntl(ends[1], F_SETPIPE_SZ, PIPE_SIZE); /* fewer switches; not allowed is no matter */
     end->tar.pipe_fd = ends[thread_reads ? 0 : 1];
     end->own_fd = ends[thread_reads ? 1 : 0];
-    int error = pthread_create(&end->thread, NULL, run, &end->tar);
+    end->run = run;
+    int error = pthread_create(&end->thread, NULL, run_apart, end);
     if (error != 0) {
         (void)close(ends[0]);
         (void)close(ends[1]);
@@ -96,9 +109,10 @@ static enum kmsctl_exit packing_ended(void *context, struct kmsctl_failure *fail
     return KMSCTL_OK;
 }
 
-static enum kmsctl_exit pack(struct kmsctl_app *app, struct kmsctl_crypt_plan *plan)
+static enum kmsctl_exit pack_root(
+    struct kmsctl_app *app, struct kmsctl_crypt_plan *plan, const char *root, int root_fd)
 {
-    struct end end = {.tar = {.root = kmsctl_args_argument(app->args, 0)}, .own_fd = -1};
+    struct end end = {.tar = {.root = root, .root_fd = root_fd}, .own_fd = -1};
     const char *out = kmsctl_args_value(app->args, KMSCTL_OPT_OUT);
     struct kmsctl_sink_options options = {.force = kmsctl_args_has(app->args, KMSCTL_OPT_FORCE)};
     KMSCTL_INPUT_AUTO input = KMSCTL_INPUT_INIT;
@@ -109,13 +123,7 @@ static enum kmsctl_exit pack(struct kmsctl_app *app, struct kmsctl_crypt_plan *p
         .sink = &sink,
         .fd_options = {.progress = kmsctl_progress_step, .progress_context = &progress},
     };
-    struct stat about;
 
-    if (stat(end.tar.root, &about) != 0)
-        return kmsctl_fail_errno(&app->failure, errno, end.tar.root);
-    if (!S_ISDIR(about.st_mode))
-        return kmsctl_fail(
-            &app->failure, KMSCTL_IO, "cannot pack %s: it is no directory", end.tar.root);
     enum kmsctl_exit status = kmsctl_crypt_ready(app, plan);
     if (status == KMSCTL_OK)
         status = kmsctl_sink_open(&sink, out, &options, &app->failure);
@@ -137,6 +145,20 @@ static enum kmsctl_exit pack(struct kmsctl_app *app, struct kmsctl_crypt_plan *p
     if (status == KMSCTL_OK && !to_stdout)
         status = report(app, &end.tar, &pass);
     json_decref(pass.result);
+    return status;
+}
+
+static enum kmsctl_exit pack(struct kmsctl_app *app, struct kmsctl_crypt_plan *plan)
+{
+    const char *root = kmsctl_args_argument(app->args, 0);
+    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* it may be named by a link */
+
+    if (fd < 0 && errno == ENOTDIR)
+        return kmsctl_fail(&app->failure, KMSCTL_IO, "cannot pack %s: it is no directory", root);
+    if (fd < 0)
+        return kmsctl_fail_errno(&app->failure, errno, root);
+    enum kmsctl_exit status = pack_root(app, plan, root, fd);
+    (void)close(fd);
     return status;
 }
 
@@ -266,16 +288,15 @@ static enum kmsctl_exit unpack_into(struct kmsctl_app *app, struct kmsctl_crypt_
     struct kmsctl_input *input, struct staging *staging, struct kmsctl_crypt_pass *pass)
 {
     struct end end = {
-        .tar = {.preserve = kmsctl_args_has(app->args, KMSCTL_OPT_PRESERVE),
+        .tar = {.root_fd = staging->fd,
+            .preserve = kmsctl_args_has(app->args, KMSCTL_OPT_PRESERVE),
             .sparse = plan->sparse},
         .own_fd = -1,
     };
     KMSCTL_SINK_AUTO sink = KMSCTL_SINK_INIT;
     struct kmsctl_progress progress;
 
-    plan->sparse = false;         /* it is the files' matter */
-    if (fchdir(staging->fd) != 0) /* libarchive knows no directory but this */
-        return fail_staging(app, staging, "write");
+    plan->sparse = false; /* it is the files' matter */
     enum kmsctl_exit status = start(&end, kmsctl_tar_unpack, true, &app->failure);
     if (status == KMSCTL_OK)
         status = kmsctl_sink_adopt(&sink, end.own_fd, staging->path, &app->failure);

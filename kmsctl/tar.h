@@ -14,13 +14,13 @@
 KMS_MUST_USE enum kmsctl_exit kmsctl_tar_run(
     struct kmsctl_app *app, struct kmsctl_crypt_plan *plan);
 
-/* The two ends' work, each in a thread of its own. */
+/* The two ends' work, each in a thread of its own, whose working directory they change. */
 struct kmsctl_tar {
     int pipe_fd;      /* of the pipe; closed at the end */
-    const char *root; /* packing: the directory */
-    bool
-        preserve; /* unpacking into the working directory: all of modes, times, owners, attributes */
-    bool sparse;  /* unpacking: zeros become holes */
+    int root_fd;      /* the directory, which stays the caller's */
+    const char *root; /* packing: its name, for messages */
+    bool preserve;    /* unpacking: all of modes, times, owners, attributes */
+    bool sparse;      /* unpacking: zeros become holes */
 
     /* valid when the thread has ended */
     bool failed;

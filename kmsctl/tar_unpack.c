@@ -154,6 +154,10 @@ void *kmsctl_tar_unpack(void *argument)
     if (in == NULL || disk == NULL) {
         tar->failed = true;
         (void)snprintf(tar->text, sizeof(tar->text), "out of memory");
+    } else if (fchdir(tar->root_fd) != 0) { /* libarchive knows no other directory */
+        tar->failed = true;
+        tar->error = errno;
+        (void)snprintf(tar->text, sizeof(tar->text), "%s", strerror(errno));
     } else {
         archive_read_support_format_tar(in);
         archive_write_disk_set_options(disk, flags);

@@ -226,6 +226,18 @@ bool kmsctl_tree_make(int root_fd, const char *path, mode_t mode)
     return made;
 }
 
+const char *kmsctl_tree_reason(int error)
+{
+    switch (error) {
+    case ELOOP:
+        return "a symbolic link is in the way";
+    case ENOTDIR: /* links count, as none is followed */
+        return "a file or a symbolic link is where a directory should be";
+    default:
+        return strerror(error);
+    }
+}
+
 static bool same(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;

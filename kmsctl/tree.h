@@ -44,6 +44,9 @@ int kmsctl_tree_parent(int root_fd, const char *path, const char **name);
 /* Opens a file below the root for reading. -1 with errno set. */
 int kmsctl_tree_open(int root_fd, const char *path, int flags);
 
+/* What errno says after one of these; it tells of links that were in the way. */
+const char *kmsctl_tree_reason(int error);
+
 /* Makes a directory below the root, whose parent exists; one that exists already is fine. */
 bool kmsctl_tree_make(int root_fd, const char *path, mode_t mode);
 

@@ -69,6 +69,33 @@ expect 0 "it is unpacked" "$k" decrypt --tar -p by-link.kms -o copy
 equal "to the same tree, its own links as they are" "$(listing copy)" "$(listing plain)"
 rm -rf copy
 
+mkdir -p "deep/$(printf 'd/%.0s' $(seq 300))"
+echo bottom >"deep/$(printf 'd/%.0s' $(seq 300))file"
+expect 0 "a tree of 300 levels is packed" "$k" encrypt --tar -k alias/tar deep -o deep.kms
+expect 0 "and unpacked" "$k" decrypt --tar deep.kms -o copy
+equal "to its bottom" "$(cat "copy/$(printf 'd/%.0s' $(seq 300))file")" bottom
+rm -rf copy deep
+
+# --- what appears while it is packed
+mkdir -p moving/later private
+head -c 16000000 /dev/urandom >moving/large # more than is on its way, and packed before what is in later
+echo public >moving/later/id
+echo confidential >private/id
+mkfifo through
+"$k" encrypt --tar -k alias/tar moving -o - >through 2>"$WORK/err" &
+packer=$!
+exec 6<through
+head -c 2000000 <&6 >moving.kms
+mv moving/later away
+ln -s ../private moving/later
+cat <&6 >>moving.kms
+exec 6<&-
+wait $packer
+equal "a link that appears in a directory's place ends the packing" $? 6
+says "by name" "moving/later: a file or a symbolic link is where a directory should be"
+expect 5 "and what was packed is no whole archive" "$k" decrypt --tar moving.kms -o none
+rm -rf moving away through
+
 # --- where it goes
 mkdir empty full
 touch full/file
