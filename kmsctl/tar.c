@@ -167,6 +167,7 @@ static enum kmsctl_exit pack(struct kmsctl_app *app, struct kmsctl_crypt_plan *p
 /* Where a tree is unpacked, and what it is called then. */
 struct staging {
     const char *path; /* as the user gave it */
+    char *directory;  /* where it is to be */
     char *name;       /* its last component */
     int parent_fd;
     int fd;
@@ -208,13 +209,14 @@ static enum kmsctl_exit open_staging(
 
     staging->path = path;
     if (for_directory != NULL && for_name != NULL) {
+        staging->directory = strdup(dirname(for_directory));
         staging->name = strdup(basename(for_name));
-        staging->parent_fd = open(dirname(for_directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
     free(for_directory);
     free(for_name);
-    if (staging->name == NULL)
+    if (staging->directory == NULL || staging->name == NULL)
         return kmsctl_fail_memory(&app->failure);
+    staging->parent_fd = open(staging->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (staging->parent_fd < 0 || !is_free(staging))
         return fail_staging(app, staging, "write");
     if (!kmsctl_sink_temporary_name(staging->temporary) ||
@@ -227,33 +229,25 @@ static enum kmsctl_exit open_staging(
     return staging->fd < 0 ? fail_staging(app, staging, "write") : KMSCTL_OK;
 }
 
-static bool remove_entry(void *context, const struct kmsctl_tree_entry *entry)
+/* The tree may have been given its modes and owner already. */
+static bool remove_tree(const struct staging *staging)
 {
-    const struct staging *staging = context;
-    const char *name = NULL;
-
-    if (entry->event == KMSCTL_TREE_ENTER || entry->event == KMSCTL_TREE_FAILED)
-        return true;
-    int directory = kmsctl_tree_parent(staging->fd, entry->path, &name);
-    if (directory >= 0) {
-        (void)unlinkat(directory, name, entry->event == KMSCTL_TREE_LEAVE ? AT_REMOVEDIR : 0);
-        (void)close(directory);
-    }
-    return true;
+    (void)fchmod(staging->fd, 0700);
+    bool cleared = kmsctl_tree_clear(staging->fd);
+    return unlinkat(staging->parent_fd, staging->temporary, AT_REMOVEDIR) == 0 && cleared;
 }
 
 static void close_staging(struct staging *staging)
 {
-    struct kmsctl_failure ignored;
-
-    if (staging->fd >= 0 && staging->temporary[0] != '\0') {
-        if (kmsctl_tree_walk(staging->fd, remove_entry, staging, &ignored) == KMSCTL_OK)
-            (void)unlinkat(staging->parent_fd, staging->temporary, AT_REMOVEDIR);
-    }
+    if (staging->fd >= 0 && staging->temporary[0] != '\0' && !remove_tree(staging))
+        (void)fprintf(stderr,
+            "kmsctl: cannot remove %s/%s, which may hold some of what was unpacked\n",
+            staging->directory, staging->temporary);
     if (staging->fd >= 0)
         (void)close(staging->fd);
     if (staging->parent_fd >= 0)
         (void)close(staging->parent_fd);
+    free(staging->directory);
     free(staging->name);
 }
 

@@ -50,6 +50,10 @@ const char *kmsctl_tree_reason(int error);
 /* Makes a directory below the root, whose parent exists; one that exists already is fine. */
 bool kmsctl_tree_make(int root_fd, const char *path, mode_t mode);
 
+/* Removes all that is below the root, which is the caller's own: at any depth, and whatever the modes of
+ * directories. False: something is left. */
+bool kmsctl_tree_clear(int root_fd);
+
 /* Whether a directory is another one or somewhere below it. */
 bool kmsctl_tree_is_below(int directory_fd, int other_fd);
 

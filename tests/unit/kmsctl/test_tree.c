@@ -131,6 +131,91 @@ static void ends_at_a_depth(void **state)
     (void)close(top);
 }
 
+/* The superuser may read and write what modes forbid. */
+static void become_ordinary(int fd)
+{
+    if (geteuid() == 0) {
+        assert_int_equal(fchown(fd, 65534, 65534), 0);
+        assert_int_equal(fchmodat(root, ".", 0755, 0), 0);
+        assert_int_equal(seteuid(65534), 0);
+    }
+}
+
+static void become_oneself(void)
+{
+    assert_int_equal(seteuid(getuid()), 0);
+}
+
+static int make_directory(const char *path)
+{
+    assert_int_equal(mkdirat(root, path, 0700), 0);
+    int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void clears_what_modes_protect(void **state)
+{
+    struct stat about;
+
+    (void)state;
+    write_file("outside");
+    int top = make_directory("closed");
+    become_ordinary(top);
+    assert_int_equal(mkdirat(top, "a", 0700), 0);
+    assert_int_equal(mkdirat(top, "a/b", 0700), 0);
+    assert_int_equal(mkdirat(top, "a/b/c", 0700), 0);
+    assert_int_equal(mkdirat(top, "a/b/none", 0), 0);
+    assert_int_equal(symlinkat("../../../outside", top, "a/b/link"), 0);
+    assert_int_equal(symlinkat("../..", top, "a/b/up"), 0);
+    assert_int_equal(mkfifoat(top, "a/b/c/fifo", 0), 0);
+    assert_int_equal(fchmodat(top, "a/b/c", 0500, 0), 0);
+    assert_int_equal(fchmodat(top, "a/b", 0555, 0), 0);
+    assert_int_equal(fchmodat(top, "a", 0100, 0), 0);
+    bool cleared = kmsctl_tree_clear(top);
+    become_oneself();
+    assert_true(cleared);
+    assert_int_equal(unlinkat(root, "closed", AT_REMOVEDIR), 0);
+    assert_int_equal(fstatat(root, "outside", &about, AT_SYMLINK_NOFOLLOW), 0);
+    (void)close(top);
+}
+
+static void clears_any_depth(void **state)
+{
+    (void)state;
+    int top = make_directory("very-deep");
+    int at = dup(top);
+    for (size_t i = 0; i < 3000;
+         i++) { /* deeper than there are descriptors, longer than PATH_MAX */
+        assert_int_equal(mkdirat(at, "d", 0700), 0);
+        assert_int_equal(mkdirat(at, "e", 0700), 0);
+        int next = openat(at, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(next >= 0);
+        (void)close(at);
+        at = next;
+    }
+    (void)close(at);
+    assert_true(kmsctl_tree_clear(top));
+    assert_int_equal(unlinkat(root, "very-deep", AT_REMOVEDIR), 0);
+    assert_true(kmsctl_tree_clear(top)); /* which is nowhere any more */
+    (void)close(top);
+}
+
+static void tells_what_it_cannot_clear(void **state)
+{
+    (void)state;
+    int top = make_directory("stays");
+    assert_int_equal(mkdirat(top, "a", 0700), 0);
+    become_ordinary(top);
+    assert_int_equal(fchmod(top, 0500), 0);
+    bool cleared = kmsctl_tree_clear(top);
+    become_oneself();
+    assert_false(cleared);
+    assert_int_equal(fchmod(top, 0700), 0);
+    assert_true(kmsctl_tree_clear(top));
+    (void)close(top);
+}
+
 static void names_stay_below_the_root(void **state)
 {
     static const char *const refused[] = {
@@ -185,6 +270,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(walks_without_following),
         cmocka_unit_test(ends_at_a_depth),
+        cmocka_unit_test(clears_what_modes_protect),
+        cmocka_unit_test(clears_any_depth),
+        cmocka_unit_test(tells_what_it_cannot_clear),
         cmocka_unit_test(names_stay_below_the_root),
         cmocka_unit_test(knows_what_is_below),
     };
