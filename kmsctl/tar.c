@@ -171,7 +171,7 @@ struct staging {
     char *name;       /* its last component */
     int parent_fd;
     int fd;
-    char temporary[KMSCTL_TEMP_NAME_SIZE]; /* "": not there */
+    char temporary[KMSCTL_TEMP_NAME_SIZE]; /* "": not there, or not ours */
 };
 
 static enum kmsctl_exit fail_staging(
@@ -219,14 +219,16 @@ static enum kmsctl_exit open_staging(
     staging->parent_fd = open(staging->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (staging->parent_fd < 0 || !is_free(staging))
         return fail_staging(app, staging, "write");
-    if (!kmsctl_sink_temporary_name(staging->temporary) ||
-        mkdirat(staging->parent_fd, staging->temporary, 0700) != 0) {
-        staging->temporary[0] = '\0';
+    char temporary[KMSCTL_TEMP_NAME_SIZE];
+    if (!kmsctl_sink_temporary_name(temporary) || mkdirat(staging->parent_fd, temporary, 0700) != 0)
         return fail_staging(app, staging, "write");
-    }
-    staging->fd =
-        openat(staging->parent_fd, staging->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return staging->fd < 0 ? fail_staging(app, staging, "write") : KMSCTL_OK;
+    staging->fd = kmsctl_tree_open_made(staging->parent_fd, temporary);
+    if (staging->fd < 0) /* what is there may be somebody else's, and is left alone */
+        return kmsctl_fail(&app->failure, KMSCTL_IO,
+            "cannot write %s: what was made for it, %s, is not the empty directory that it was",
+            path, temporary);
+    memcpy(staging->temporary, temporary, sizeof(temporary));
+    return KMSCTL_OK;
 }
 
 /* The tree may have been given its modes and owner already. */

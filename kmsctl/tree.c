@@ -226,6 +226,38 @@ bool kmsctl_tree_make(int root_fd, const char *path, mode_t mode)
     return made;
 }
 
+static bool is_empty(int directory_fd)
+{
+    int fd = openat(directory_fd, ".", DIRECTORY_FLAGS);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    size_t count = 0;
+
+    if (stream == NULL) {
+        if (fd >= 0)
+            (void)close(fd);
+        return false;
+    }
+    while (count <= 2 && readdir(stream) != NULL)
+        count++;
+    (void)closedir(stream);
+    return count <= 2; /* "." and ".." */
+}
+
+int kmsctl_tree_open_made(int parent_fd, const char *name)
+{
+    struct stat about;
+    int fd = openat(parent_fd, name, DIRECTORY_FLAGS);
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &about) == 0 && about.st_uid == geteuid() && (about.st_mode & 0777) == 0700 &&
+        is_empty(fd))
+        return fd;
+    (void)close(fd);
+    errno = EPERM;
+    return -1;
+}
+
 const char *kmsctl_tree_reason(int error)
 {
     switch (error) {

@@ -47,6 +47,10 @@ int kmsctl_tree_open(int root_fd, const char *path, int flags);
 /* What errno says after one of these; it tells of links that were in the way. */
 const char *kmsctl_tree_reason(int error);
 
+/* Opens a directory that the caller has just made, mode 0700, for what nobody else shall reach. -1 with
+ * errno set: it can't be opened, or (EPERM) is not that any more. */
+int kmsctl_tree_open_made(int parent_fd, const char *name);
+
 /* Makes a directory below the root, whose parent exists; one that exists already is fine. */
 bool kmsctl_tree_make(int root_fd, const char *path, mode_t mode);
 

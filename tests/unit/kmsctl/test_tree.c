@@ -201,6 +201,37 @@ static void clears_any_depth(void **state)
     (void)close(top);
 }
 
+static void opens_only_what_was_made(void **state)
+{
+    (void)state;
+    int above = make_directory("making");
+    become_ordinary(above);
+    assert_int_equal(mkdirat(above, "made", 0700), 0);
+    assert_int_equal(mkdirat(above, "open", 0750), 0);
+    assert_int_equal(fchmodat(above, "open", 0750, 0), 0);
+    assert_int_equal(mkdirat(above, "full", 0700), 0);
+    assert_int_equal(mkdirat(above, "full/sub", 0700), 0);
+    assert_int_equal(symlinkat("made", above, "link"), 0);
+    assert_int_equal(kmsctl_tree_open_made(above, "open"), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(kmsctl_tree_open_made(above, "full"), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(kmsctl_tree_open_made(above, "link"), -1);
+    assert_int_equal(errno, ENOTDIR);
+    assert_int_equal(kmsctl_tree_open_made(above, "none"), -1);
+    assert_int_equal(errno, ENOENT);
+    int fd = kmsctl_tree_open_made(above, "made");
+    assert_true(fd >= 0);
+    (void)close(fd);
+    become_oneself();
+    if (geteuid() == 0) { /* to whom it belongs no more */
+        assert_int_equal(kmsctl_tree_open_made(above, "made"), -1);
+        assert_int_equal(errno, EPERM);
+    }
+    assert_true(kmsctl_tree_clear(above));
+    (void)close(above);
+}
+
 static void tells_what_it_cannot_clear(void **state)
 {
     (void)state;
@@ -272,6 +303,7 @@ int main(void)
         cmocka_unit_test(ends_at_a_depth),
         cmocka_unit_test(clears_what_modes_protect),
         cmocka_unit_test(clears_any_depth),
+        cmocka_unit_test(opens_only_what_was_made),
         cmocka_unit_test(tells_what_it_cannot_clear),
         cmocka_unit_test(names_stay_below_the_root),
         cmocka_unit_test(knows_what_is_below),
