@@ -2,6 +2,7 @@
 
 #include "kmsctl/tree.h"
 
+#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -253,23 +254,28 @@ static void close_staging(struct staging *staging)
     free(staging->name);
 }
 
-static bool set_root_attributes(const struct staging *staging, const struct kmsctl_tar *tar)
+static enum kmsctl_exit set_root_attributes(
+    struct kmsctl_app *app, const struct staging *staging, struct kmsctl_tar *tar)
 {
-    const struct timespec times[2] = {{0, UTIME_OMIT}, tar->root_time};
     mode_t mask = umask(0);
 
     (void)umask(mask);
-    if (!tar->preserve || !tar->has_root)
-        return fchmod(staging->fd, 0777 & ~mask) == 0;
-    return fchmod(staging->fd, tar->root_mode) == 0 && futimens(staging->fd, times) == 0;
+    if (tar->preserve && tar->root_entry != NULL)
+        return kmsctl_tar_restore_root(tar)
+                   ? KMSCTL_OK
+                   : fail_tar(tar, "set the attributes of", staging->path, &app->failure);
+    if (fchmod(staging->fd, 0777 & ~mask) != 0)
+        return fail_staging(app, staging, "set the mode of");
+    return KMSCTL_OK;
 }
 
 /* All of it is on disk before it gets its name. */
 static enum kmsctl_exit name_tree(
-    struct kmsctl_app *app, struct staging *staging, const struct kmsctl_tar *tar)
+    struct kmsctl_app *app, struct staging *staging, struct kmsctl_tar *tar)
 {
-    if (!set_root_attributes(staging, tar))
-        return fail_staging(app, staging, "set mode and time of");
+    enum kmsctl_exit status = set_root_attributes(app, staging, tar);
+    if (status != KMSCTL_OK)
+        return status;
     if (syncfs(staging->fd) != 0)
         return fail_staging(app, staging, "write");
     if (renameat(staging->parent_fd, staging->temporary, staging->parent_fd, staging->name) != 0)
@@ -315,6 +321,7 @@ static enum kmsctl_exit unpack_into(struct kmsctl_app *app, struct kmsctl_crypt_
         status = fail_tar(&end.tar, "unpack", input->name, &app->failure);
     if (status == KMSCTL_OK)
         status = name_tree(app, staging, &end.tar);
+    archive_entry_free(end.tar.root_entry);
     if (status != KMSCTL_OK)
         return status;
     warn(app, &end.tar);

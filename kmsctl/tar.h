@@ -26,16 +26,19 @@ struct kmsctl_tar {
     bool failed;
     bool malformed; /* unpacking: what came is no archive, or a damaged one */
     int error;      /* errno, if that was the cause; EPIPE: the other end has gone */
-    bool has_root;  /* unpacking: the archive tells of the directory that all is in */
-    mode_t root_mode;
-    struct timespec root_time;
-    uint64_t entries;    /* that went through */
-    uint64_t left_out;   /* sockets; unpacking without preserve, devices and pipes */
+    struct archive_entry *root_entry; /* unpacking: what the archive tells of the directory itself;
+                                         NULL: nothing; the caller's */
+    uint64_t entries;                 /* that went through */
+    uint64_t left_out;                /* sockets; unpacking without preserve, devices and pipes */
     uint64_t incomplete; /* entries of which something, such as an owner, could not be restored */
     char text[512];      /* what failed; or the first that was incomplete */
 };
 
 void *kmsctl_tar_pack(void *tar);
 void *kmsctl_tar_unpack(void *tar);
+
+/* Gives the directory itself what the archive tells of it, when all has verified; what can't be is
+ * counted as incomplete. Changes the working directory. False: failed, as above. */
+KMS_MUST_USE bool kmsctl_tar_restore_root(struct kmsctl_tar *tar);
 
 #endif

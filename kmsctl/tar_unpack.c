@@ -32,6 +32,14 @@ static bool fail(struct kmsctl_tar *tar, struct archive *archive, const char *pa
     return false;
 }
 
+static bool fail_plainly(struct kmsctl_tar *tar, int error)
+{
+    tar->failed = true;
+    tar->error = error;
+    (void)snprintf(tar->text, sizeof(tar->text), "%s", strerror(error));
+    return false;
+}
+
 /* What came through the pipe is not, or no longer, an archive. */
 static bool fail_reading(struct kmsctl_tar *tar, struct archive *in, const char *path)
 {
@@ -74,20 +82,21 @@ static bool is_special(struct archive_entry *entry)
     return type == AE_IFCHR || type == AE_IFBLK || type == AE_IFIFO || type == AE_IFSOCK;
 }
 
-/* The directory that all is in exists already; libarchive would leave it as it is. */
+/* The directory that all is in, which stays closed to others until all is verified. */
 static bool is_root(struct archive_entry *entry, const char *name)
 {
     return archive_entry_filetype(entry) == AE_IFDIR &&
            (strcmp(name, ".") == 0 || strcmp(name, "./") == 0);
 }
 
-static void note_root(struct kmsctl_tar *tar, struct archive_entry *entry)
+static bool keep_root(struct kmsctl_tar *tar, struct archive_entry *entry)
 {
-    tar->has_root = true;
-    tar->root_mode = archive_entry_perm(entry) & 0777;
-    tar->root_time.tv_sec = archive_entry_mtime(entry);
-    tar->root_time.tv_nsec = archive_entry_mtime_nsec(entry);
+    archive_entry_free(tar->root_entry);
+    tar->root_entry = archive_entry_clone(entry);
+    if (tar->root_entry == NULL)
+        return fail_plainly(tar, ENOMEM);
     tar->entries++;
+    return true;
 }
 
 static bool unpack_entry(
@@ -101,10 +110,8 @@ static bool unpack_entry(
         tar->left_out++;
         return true;
     }
-    if (is_root(entry, name)) {
-        note_root(tar, entry);
-        return true;
-    }
+    if (is_root(entry, name))
+        return keep_root(tar, entry);
     if (!judge(tar, disk, name, archive_write_header(disk, entry)))
         return false;
     if (archive_entry_size(entry) > 0 && !copy_contents(tar, in, disk, name))
@@ -140,39 +147,78 @@ static void drain(int fd)
     explicit_bzero(block, sizeof(block));
 }
 
-void *kmsctl_tar_unpack(void *argument)
+/* NULL with errno set. Names count from the directory on. */
+static struct archive *open_disk(const struct kmsctl_tar *tar)
 {
-    struct kmsctl_tar *tar = argument;
-    struct archive *in = archive_read_new();
-    struct archive *disk = archive_write_disk_new();
+    struct archive *disk = NULL;
     int flags = SECURE_FLAGS;
 
     if (tar->preserve)
         flags |= PRESERVE_FLAGS | (geteuid() == 0 ? ARCHIVE_EXTRACT_OWNER : 0);
     if (tar->sparse)
         flags |= ARCHIVE_EXTRACT_SPARSE;
-    if (in == NULL || disk == NULL) {
-        tar->failed = true;
-        (void)snprintf(tar->text, sizeof(tar->text), "out of memory");
-    } else if (fchdir(tar->root_fd) != 0) { /* libarchive knows no other directory */
-        tar->failed = true;
-        tar->error = errno;
-        (void)snprintf(tar->text, sizeof(tar->text), "%s", strerror(errno));
+    if (fchdir(tar->root_fd) != 0) /* libarchive knows no other directory */
+        return NULL;
+    disk = archive_write_disk_new();
+    if (disk == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    archive_write_disk_set_options(disk, flags);
+    archive_write_disk_set_standard_lookup(disk);
+    return disk;
+}
+
+/* Directories get their attributes only now. */
+static void close_disk(struct kmsctl_tar *tar, struct archive *disk)
+{
+    if (!tar->failed && archive_write_close(disk) != ARCHIVE_OK)
+        (void)judge(tar, disk, ".", ARCHIVE_WARN);
+    archive_write_free(disk);
+}
+
+static void unpack_to(struct kmsctl_tar *tar, struct archive *disk)
+{
+    struct archive *in = archive_read_new();
+
+    if (in == NULL) {
+        (void)fail_plainly(tar, ENOMEM);
+        return;
+    }
+    archive_read_support_format_tar(in);
+    if (archive_read_open_fd(in, tar->pipe_fd, BLOCK_SIZE) != ARCHIVE_OK)
+        (void)fail_reading(tar, in, NULL);
+    else
+        unpack_all(tar, in, disk);
+    archive_read_free(in);
+}
+
+void *kmsctl_tar_unpack(void *argument)
+{
+    struct kmsctl_tar *tar = argument;
+    struct archive *disk = open_disk(tar);
+
+    if (disk == NULL) {
+        (void)fail_plainly(tar, errno);
     } else {
-        archive_read_support_format_tar(in);
-        archive_write_disk_set_options(disk, flags);
-        archive_write_disk_set_standard_lookup(disk);
-        if (archive_read_open_fd(in, tar->pipe_fd, BLOCK_SIZE) != ARCHIVE_OK)
-            (void)fail_reading(tar, in, NULL);
-        else
-            unpack_all(tar, in, disk);
-        if (!tar->failed && archive_write_close(disk) != ARCHIVE_OK) /* directories' attributes */
-            (void)judge(tar, disk, ".", ARCHIVE_WARN);
+        unpack_to(tar, disk);
+        close_disk(tar, disk);
     }
     if (!tar->failed)
         drain(tar->pipe_fd);
     (void)close(tar->pipe_fd);
-    archive_read_free(in);
-    archive_write_free(disk);
     return NULL;
+}
+
+bool kmsctl_tar_restore_root(struct kmsctl_tar *tar)
+{
+    struct archive *disk = open_disk(tar);
+
+    if (disk == NULL)
+        return fail_plainly(tar, errno);
+    archive_entry_set_fflags(tar->root_entry, 0, 0); /* what is immutable can't be renamed */
+    bool fine = judge(tar, disk, ".", archive_write_header(disk, tar->root_entry)) &&
+                judge(tar, disk, ".", archive_write_finish_entry(disk));
+    close_disk(tar, disk);
+    return fine;
 }

@@ -76,6 +76,62 @@ expect 0 "and unpacked" "$k" decrypt --tar deep.kms -o copy
 equal "to its bottom" "$(cat "copy/$(printf 'd/%.0s' $(seq 300))file")" bottom
 rm -rf copy deep
 
+# --- all that entries and the directory itself can have, as far as the file system can hold it
+mkdir -p rich/below
+touch rich/file
+cat >attributes.py <<'END'
+import os, stat, struct, sys
+def acl(*entries):
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+any_id = 0xffffffff
+access = acl((1, 7, any_id), (2, 7, 1234), (4, 5, any_id), (16, 7, any_id), (32, 0, any_id))
+attributes = {"system.posix_acl_access": access, "system.posix_acl_default": access, "user.colour": b"blue"}
+def paths(root):
+    return [root, root + "/below", root + "/file"]
+def adorn(path, number):
+    if os.geteuid() == 0:
+        os.chown(path, 1234 + number, 2345 + number)
+    os.chmod(path, 0o750 if path.endswith("/file") else 0o3750)
+    for name, value in attributes.items():
+        try:
+            os.setxattr(path, name, value)
+        except OSError:
+            pass
+def describe(path):
+    about = os.stat(path)
+    return (oct(about.st_mode), about.st_uid, about.st_gid, about.st_mtime_ns, len(os.listdir(path)) if os.path.isdir(path) else 0,
+            [(name, os.getxattr(path, name)) for name in sorted(os.listxattr(path)) if name in attributes])
+if sys.argv[1] == "adorn":
+    for number, path in enumerate(paths(sys.argv[2])):
+        adorn(path, number)
+    os.utime(sys.argv[2], ns=(1, 1234567890123456789))
+else:
+    for path in paths(sys.argv[2]):
+        print(describe(path))
+END
+python3 attributes.py adorn rich
+expect 0 "attributes are packed" "$k" encrypt --tar -k alias/tar rich -o rich.kms
+expect 0 "and unpacked" "$k" decrypt --tar -p rich.kms -o copy
+equal "also those of the directory itself" "$(python3 attributes.py describe copy)" "$(python3 attributes.py describe rich)"
+expect 0 "without -p" "$k" decrypt --tar rich.kms -o copy2
+equal "the directory is one as any other" "$(stat -c '%a %u' copy2)" "755 $(id -u)"
+rm -rf copy copy2
+python3 - <<'END'
+import tarfile
+with tarfile.open("odd.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+    root = tarfile.TarInfo("./")
+    root.type, root.mode, root.pax_headers = tarfile.DIRTYPE, 0o750, {"SCHILY.xattr.trusted.odd": "x"}
+    archive.addfile(root)
+END
+ordinary=() # the superuser may do what is to fail below
+[ "$(id -u)" != 0 ] || ordinary=(setpriv --bounding-set=-dac_override,-dac_read_search,-sys_admin,-chown)
+"$k" encrypt -k alias/tar odd.tar -o odd.kms
+"${ordinary[@]}" "$k" decrypt --tar -p odd.kms -o copy 2>"$WORK/err"
+equal "what the directory itself can't have" $? 0
+says "is told" "1 entries are there without all of their attributes: \\.: "
+equal "and it has the rest" "$(stat -c %a copy)" 750
+rm -rf copy
+
 # --- what appears while it is packed
 mkdir -p moving/later private
 head -c 16000000 /dev/urandom >moving/large # more than is on its way, and packed before what is in later
@@ -133,8 +189,6 @@ rm damaged noise short
 only "leaves nothing" .
 
 # Neither modes nor depth keep anything from being removed.
-ordinary=() # the superuser may write where modes forbid it
-[ "$(id -u)" != 0 ] || ordinary=(setpriv --bounding-set=-dac_override,-dac_read_search)
 mkdir -p ../closed/ro/sub "../closed/$(printf 'd/%.0s' $(seq 200))"
 echo secret | tee ../closed/ro/secret.txt ../closed/ro/sub/secret.txt >"../closed/$(printf 'd/%.0s' $(seq 200))secret.txt"
 chmod 555 ../closed/ro ../closed/ro/sub
