@@ -8,6 +8,8 @@
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -79,12 +81,26 @@ static void initialise_curl(void)
     curl_state = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+/* libcurl opens the file for each connection, from whatever is the working directory by then. */
+static char *absolute_path(struct kms_str path)
+{
+    char *directory = path.data[0] == '/' ? NULL : getcwd(NULL, 0);
+    size_t size = (directory == NULL ? 0 : strlen(directory) + 1) + path.len + 1;
+    char *result = OPENSSL_malloc(size);
+
+    if (result != NULL)
+        (void)snprintf(result, size, "%s%s%.*s", directory == NULL ? "" : directory,
+            directory == NULL ? "" : "/", (int)path.len, path.data);
+    free(directory);
+    return result;
+}
+
 static enum kms_err take_authorities(
     struct kms_transport *transport, struct kms_str path, struct kms_detail *detail)
 {
     if (path.len == 0)
         return KMS_OK;
-    transport->ca_file = OPENSSL_strndup(path.data, path.len);
+    transport->ca_file = absolute_path(path);
     if (transport->ca_file == NULL)
         return KMS_ERR_NO_MEMORY;
     struct stat info;

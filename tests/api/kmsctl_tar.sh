@@ -2,6 +2,7 @@
 # Trees as archives: kmsctl --tar, and tar | kmsctl encrypt | kmsctl decrypt | tar.
 set -u
 . "$(dirname "$0")/../support/checks.sh"
+. "$(dirname "$0")/../support/setup.sh"
 k=$KMSCTL
 "$k" key create --alias alias/tar >/dev/null
 cd "$WORK" || exit 1
@@ -167,6 +168,35 @@ expect 2 "-r is something else" "$k" encrypt --tar -r -k alias/tar plain -o none
 expect 2 "and -o required" "$k" encrypt --tar -k alias/tar plain
 expect 0 "a message can go through a pipe" sh -c '"$1" encrypt --tar -k alias/tar full -o - | "$1" decrypt --tar -o piped' sh "$k"
 only "to a tree" piped file
+
+# --- relative names in settings count from where kmsctl was called, wherever libarchive is by then
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+    -addext subjectAltName=IP:127.0.0.1 -keyout tls.key -out tls.pem 2>/dev/null
+chmod 600 tls.key
+printf '{"audit": {"folder": "%s/tls-trail"}, "tls": {"certificate_file": "%s/tls.pem", "key_file": "%s/tls.key"}}' \
+    "$WORK" "$WORK" "$WORK" >tls.json
+start_kmsd tls.log "$KMSD" dev --listen 127.0.0.1:0 --config tls.json
+over_tls=(env AWS_ENDPOINT_URL="$KMSD_URL")
+"${over_tls[@]}" AWS_CA_BUNDLE=tls.pem "$k" key create --alias alias/tls >/dev/null
+expect 0 "a tree is packed with a relative --ca-file" "${over_tls[@]}" "$k" encrypt --tar --ca-file tls.pem -k alias/tls full -o tls.kms
+expect 0 "and unpacked" "${over_tls[@]}" "$k" decrypt --tar --ca-file tls.pem tls.kms -o tls1
+expect 0 "also with a relative AWS_CA_BUNDLE" "${over_tls[@]}" AWS_CA_BUNDLE=tls.pem "$k" decrypt --tar tls.kms -o tls2
+only "to the same tree" tls2 file
+stop_kmsd
+equal "the daemon ends well" $? 0
+cat >credentials <<END
+#!/bin/sh
+pwd >>$WORK/asked-in
+echo '{"Version": 1, "AccessKeyId": "test", "SecretAccessKey": "test", "Expiration": "$(date -u -d '+2 minutes' +%FT%TZ)"}'
+END
+chmod 755 credentials
+printf '[default]\ncredential_process = ./credentials\n' >aws-config
+from_process=(env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY AWS_CONFIG_FILE=aws-config)
+expect 0 "a relative credential process" "${from_process[@]}" "$k" decrypt --tar -q plain.tar.kms -c a=b -o process
+# a sandbox that lets no thread have a working directory of its own makes the second try, in the tree, fail
+if python3 -c 'import ctypes, sys; sys.exit(ctypes.CDLL(None).unshare(0x200) != 0)'; then
+    equal "runs where kmsctl was called, also to renew" "$(sort asked-in | uniq -c | xargs)" "2 $WORK"
+fi
 
 # --- what is wrong leaves nothing
 mkdir here

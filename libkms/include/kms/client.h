@@ -90,7 +90,8 @@ struct kms_client_options {
      * as there are threads run at once in any case. */
     uint32_t idle_connections;
     /* PEM file (or hashed directory) of trusted authorities. Else AWS_CA_BUNDLE, the profile's
-     * ca_bundle, the system's.
+     * ca_bundle, the system's. A relative path counts from the working directory that
+     * kms_client_new is called in.
      */
     struct kms_str ca_file;
     struct kms_str user_agent_suffix; /* such as "kmsctl/1.0"; printable ASCII */

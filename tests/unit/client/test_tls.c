@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -252,6 +253,33 @@ static void test_survives_broken_connections(void **state)
     assert_int_equal(sigismember(&pending, SIGPIPE), 0); /* nothing is left behind */
 }
 
+static void test_finds_authorities_from_anywhere(void **state)
+{
+    (void)state;
+    struct tls_server server = {.port = 0};
+    start(&server, "IP:127.0.0.1", 0);
+    char url[64];
+    (void)snprintf(url, sizeof(url), "https://127.0.0.1:%u", server.port);
+    struct kms_client_options options = {.region = kms_str("r"),
+        .endpoint_url = kms_str(url),
+        .credentials = {.access_key_id = kms_str("a"), .secret_access_key = kms_str("b")},
+        .ca_file = kms_str("ca.pem")};
+    int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(before >= 0);
+    assert_int_equal(chdir(sandbox_path("")), 0);
+    KMS_CLIENT_AUTO client = NULL;
+    enum kms_err made = kms_client_new(&options, &client, NULL);
+    assert_int_equal(fchdir(before), 0);
+    assert_int_equal(close(before), 0);
+    assert_int_equal(made, KMS_OK);
+    struct kms_list_keys_request request = {.limit = {true, 1}};
+    const struct kms_list_keys_response *response = NULL;
+    struct kms_fault fault;
+    assert_int_equal(kms_list_keys(client, &request, &response, &fault), KMS_OK);
+    kms_response_free(response);
+    stop(&server);
+}
+
 static void test_misses_authorities_early(void **state)
 {
     (void)state;
@@ -275,6 +303,7 @@ int main(void)
         SANDBOXED(test_checks_the_name),
         SANDBOXED(test_wants_tls_1_2),
         SANDBOXED(test_survives_broken_connections),
+        SANDBOXED(test_finds_authorities_from_anywhere),
         SANDBOXED(test_misses_authorities_early),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
