@@ -82,11 +82,11 @@ static bool is_special(struct archive_entry *entry)
     return type == AE_IFCHR || type == AE_IFBLK || type == AE_IFIFO || type == AE_IFSOCK;
 }
 
-/* The directory that all is in, which stays closed to others until all is verified. */
+/* The directory that all is in, which stays closed to others until all is verified: "./", ".", "./." */
 static bool is_root(struct archive_entry *entry, const char *name)
 {
-    return archive_entry_filetype(entry) == AE_IFDIR &&
-           (strcmp(name, ".") == 0 || strcmp(name, "./") == 0);
+    return archive_entry_filetype(entry) == AE_IFDIR && name[0] == '.' &&
+           name[strspn(name, "./")] == '\0' && strstr(name, "..") == NULL;
 }
 
 static bool keep_root(struct kmsctl_tar *tar, struct archive_entry *entry)

@@ -19,8 +19,7 @@ static bool unlink_any(int directory_fd, const char *name)
     return unlinkat(directory_fd, name, 0) == 0 || unlinkat(directory_fd, name, AT_REMOVEDIR) == 0;
 }
 
-/* What is to be emptied or moved has to be readable and writable, which files that were unpacked need
- * not be. */
+/* A directory that is to be emptied or moved has to be open to its owner, whatever an archive says. */
 static bool open_up(int directory_fd, const char *name)
 {
     struct stat about;

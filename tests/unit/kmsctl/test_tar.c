@@ -1,5 +1,7 @@
 #include "kmsctl/tar.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -162,6 +164,60 @@ static void follows_nothing_that_was_exchanged(void **state)
     }
 }
 
+/* --- unpacking -------------------------------------------------------------------------------- */
+
+/* An archive that tells of nothing but the directory itself. */
+static int archive_of_root(const char *name, unsigned mode)
+{
+    struct archive *out = archive_write_new();
+    struct archive_entry *entry = archive_entry_new();
+    int fd = openat(above, "archive", O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
+
+    assert_non_null(out);
+    assert_non_null(entry);
+    archive_entry_set_pathname(entry, name);
+    archive_entry_set_filetype(entry, AE_IFDIR);
+    archive_entry_set_perm(entry, mode);
+    assert_int_equal(archive_write_set_format_pax(out), ARCHIVE_OK);
+    assert_int_equal(archive_write_open_fd(out, fd), ARCHIVE_OK);
+    assert_int_equal(archive_write_header(out, entry), ARCHIVE_OK);
+    assert_int_equal(archive_write_close(out), ARCHIVE_OK);
+    archive_entry_free(entry);
+    archive_write_free(out);
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+    return fd;
+}
+
+static unsigned mode_of(int fd)
+{
+    struct stat about;
+
+    assert_int_equal(fstat(fd, &about), 0);
+    return about.st_mode & 07777;
+}
+
+static void opens_the_directory_last(void **state)
+{
+    static const char *const names[] = {".", "./", "./.", "././", ".//"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        remove_all();
+        assert_int_equal(mkdirat(above, "new", 0700), 0);
+        struct kmsctl_tar tar = {.pipe_fd = archive_of_root(names[i], 01755), .preserve = true};
+        tar.root_fd = openat(above, "new", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(tar.root_fd >= 0);
+        assert_null(kmsctl_tar_unpack(&tar));
+        assert_false(tar.failed);
+        assert_int_equal(mode_of(tar.root_fd), 0700); /* it is not verified yet */
+        assert_non_null(tar.root_entry);
+        assert_true(kmsctl_tar_restore_root(&tar));
+        assert_int_equal(mode_of(tar.root_fd), 01755);
+        archive_entry_free(tar.root_entry);
+        assert_int_equal(close(tar.root_fd), 0);
+    }
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -184,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packs_links_as_links),
         cmocka_unit_test(follows_nothing_that_was_exchanged),
+        cmocka_unit_test(opens_the_directory_last),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
