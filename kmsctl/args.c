@@ -76,6 +76,8 @@ static enum kmsctl_exit add_value(struct kmsctl_args *args, const struct kmsctl_
 {
     if ((row->flags & KMSCTL_REPEATS) == 0 && row->value != NULL && kmsctl_args_has(args, row->id))
         return kmsctl_fail(failure, KMSCTL_USAGE, "--%s is given twice", row->name);
+    if (row->value == NULL && kmsctl_args_has(args, row->id))
+        return KMSCTL_OK; /* "-fff" is "-f" */
     args->values[args->value_count].id = row->id;
     args->values[args->value_count].text = row->value == NULL ? NULL : text;
     args->value_count++;
@@ -237,7 +239,8 @@ enum kmsctl_exit kmsctl_args_parse(const struct kmsctl_verb_table *table, int ar
     struct kmsctl_args args = {0};
     size_t most = argc > 0 ? (size_t)argc : 1;
 
-    args.values = calloc(most, sizeof(args.values[0]));
+    /* no word has more than one option with a value, and of those without each counts once */
+    args.values = calloc(most + 2 * MAX_OPTIONS, sizeof(args.values[0]));
     args.arguments = calloc(most, sizeof(args.arguments[0]));
     enum kmsctl_exit status = args.values == NULL || args.arguments == NULL
                                   ? kmsctl_fail_memory(failure)

@@ -235,9 +235,31 @@ static void reads_numbers(void **state)
     assert_int_equal(number, 7);
 }
 
+/* One word may hold any number of options without a value. */
+static void takes_bundles_of_any_length(void **state)
+{
+    struct parsed parsed;
+
+    (void)state;
+    assert_int_equal(
+        parse(&parsed, "kmsctl key list -lllllllllllllllllllllllllllllllllllllllllllllllllllllll"),
+        KMSCTL_OK);
+    assert_true(kmsctl_args_has(&parsed.args, KMSCTL_OPT_LONG));
+    assert_int_equal(parsed.args.value_count, 1);
+    kmsctl_args_clean_up(&parsed.args);
+    assert_int_equal(
+        parse(
+            &parsed, "kmsctl -qqqqqqqqqqqqqqqqqqqqqqqqqq decrypt -ffffffffffffffffffffffffffqox y"),
+        KMSCTL_OK);
+    assert_string_equal(kmsctl_args_value(&parsed.args, KMSCTL_OPT_OUT), "x");
+    assert_int_equal(parsed.args.value_count, 3);
+    kmsctl_args_clean_up(&parsed.args);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(takes_bundles_of_any_length),
         cmocka_unit_test(finds_every_verb),
         cmocka_unit_test(table_is_sound),
         cmocka_unit_test(sorts_options_and_arguments),
