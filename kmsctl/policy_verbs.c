@@ -284,6 +284,20 @@ static enum kmsctl_exit put_draft(struct kmsctl_app *app, const char *name, stru
     return put(app, name, key, draft);
 }
 
+/* Whether there is nothing in the draft that anybody could miss. */
+static bool is_untouched(struct kmsctl_app *app, const char *path, struct kms_str policy)
+{
+    const struct kmsctl_failure said = app->failure;
+    struct kms_str draft = {NULL, 0};
+
+    if (access(path, F_OK) != 0)
+        return true;
+    enum kmsctl_exit status =
+        kmsctl_policy_read(app, path, KMSD_POLICY_KEY_MAX, KMSCTL_BAD_INPUT, &draft);
+    app->failure = said;
+    return status == KMSCTL_OK && same_but_for_its_end(draft, policy);
+}
+
 enum kmsctl_exit kmsctl_policy_edit(struct kmsctl_app *app, const struct kmsctl_args *args)
 {
     const char *name = kmsctl_args_argument(args, 0);
@@ -298,14 +312,14 @@ enum kmsctl_exit kmsctl_policy_edit(struct kmsctl_app *app, const struct kmsctl_
     if (status != KMSCTL_OK)
         return status;
     status = run_editor(app, path);
-    if (status == KMSCTL_OK) {
+    bool is_edited = status == KMSCTL_OK || !is_untouched(app, path, policy);
+    if (status == KMSCTL_OK)
         status = put_draft(app, name, key, policy, path);
-        if (status != KMSCTL_OK) { /* somebody's work is in it */
-            size_t len = strlen(app->failure.text);
-            (void)snprintf(app->failure.text + len, sizeof(app->failure.text) - len,
-                "; what was written is in %s", path);
-            return status;
-        }
+    if (status != KMSCTL_OK && is_edited) { /* somebody's work is in it */
+        size_t len = strlen(app->failure.text);
+        (void)snprintf(app->failure.text + len, sizeof(app->failure.text) - len,
+            "; what was written is in %s", path);
+        return status;
     }
     (void)unlink(path);
     return status;

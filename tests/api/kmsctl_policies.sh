@@ -35,8 +35,9 @@ EOF
 printf '#!/bin/sh\ntrue\n' >"$WORK/idle"
 printf '#!/bin/sh\nexit 3\n' >"$WORK/failing"
 printf '#!/bin/sh\necho "{" >"$1"\n' >"$WORK/breaking"
+printf '#!/bin/sh\necho "hours of work" >"$1"\nexit 1\n' >"$WORK/crashing"
 printf '#!/bin/sh\nsed -i s/anna/hers/ "$1"\nsed s/anna/his/ "%s" | "%s" policy put "%s" -\n' "$WORK/now.json" "$k" "$key" >"$WORK/racing"
-chmod +x "$WORK"/editor "$WORK"/idle "$WORK"/failing "$WORK"/breaking "$WORK"/racing
+chmod +x "$WORK"/editor "$WORK"/idle "$WORK"/failing "$WORK"/breaking "$WORK"/crashing "$WORK"/racing
 unset VISUAL
 expect 0 "a policy is edited" env EDITOR="$WORK/editor" "$k" policy edit alias/policies
 equal "what the editor wrote is put" "$("$k" policy get "$key" | jq -r '.Statement[1].Sid')" anna
@@ -44,7 +45,12 @@ equal "nobody else can read the draft" "$(cat "$WORK/editor.mode")" 600
 expect 0 "an editor that changes nothing" env EDITOR="$WORK/idle" "$k" policy edit "$key"
 equal "leaves everything as it was" "$("$k" policy get "$key" | jq -r '.Statement[1].Sid')" anna
 expect 0 "VISUAL goes before EDITOR" env VISUAL="$WORK/idle" EDITOR="$WORK/failing" "$k" policy edit "$key"
-expect 1 "an editor that fails" env EDITOR="$WORK/failing" "$k" policy edit "$key"
+expect 1 "an editor that fails" env EDITOR="$WORK/failing" TMPDIR="$WORK" "$k" policy edit "$key"
+equal "leaves nothing behind" "$(ls "$WORK" | grep -c kmsctl-policy-)" 0
+expect 1 "an editor that fails with work in it" env EDITOR="$WORK/crashing" TMPDIR="$WORK" "$k" policy edit "$key"
+says "has its work kept" "; what was written is in $WORK/kmsctl-policy-"
+equal "as it was written, too" "$(cat "$WORK"/kmsctl-policy-*.json)" "hours of work"
+rm -f "$WORK"/kmsctl-policy-*.json
 expect 5 "what is no policy is not put" env EDITOR="$WORK/breaking" TMPDIR="$WORK" "$k" policy edit "$key"
 says "and is kept" "; what was written is in $WORK/kmsctl-policy-"
 equal "as it was written" "$(cat "$WORK"/kmsctl-policy-*.json)" "{"
