@@ -311,12 +311,30 @@ static void print_named(FILE *out, const char *name, const json_t *value, unsign
     (void)fputs("\n", out);
 }
 
+/* jansson leaves DEL and U+0080 to U+009F as they are, which terminals obey. They stand in strings only, of
+ * which no part ends within a letter. */
+static int print_json_part(const char *text, size_t len, void *out)
+{
+    for (size_t at = 0; at < len; at++) {
+        unsigned char octet = (unsigned char)text[at];
+        bool high_control = octet == 0xc2 && at + 1 < len && (unsigned char)text[at + 1] < 0xa0;
+
+        if (octet == 0x7f)
+            (void)fputs("\\u007F", out);
+        else if (high_control)
+            (void)fprintf(out, "\\u%04X", (unsigned char)text[++at]);
+        else
+            (void)fputc(octet, out);
+    }
+    return 0;
+}
+
 /* True when the value is there and the format is JSON: then it has been printed. */
 static bool printed_json(struct kmsctl_app *app, const json_t *value)
 {
     if (value == NULL || app->format != KMSCTL_JSON)
         return false;
-    (void)json_dumpf(value, app->out, JSON_INDENT(4));
+    (void)json_dump_callback(value, print_json_part, app->out, JSON_INDENT(4));
     (void)fputs("\n", app->out);
     return true;
 }

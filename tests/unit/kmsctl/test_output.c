@@ -214,6 +214,21 @@ static void shows_control_characters(void **state)
     expect(&fixture, "^\\p\\n");
 }
 
+static void shows_control_characters_in_json(void **state)
+{
+    struct fixture fixture;
+    json_auto_t *value = json_pack("{s:s}", "a", "\x1b \x7f\xc2\x9b z\xc3\xa9\xc2\xa0");
+    json_auto_t *read = NULL;
+
+    (void)state;
+    start(&fixture, KMSCTL_JSON);
+    assert_int_equal(kmsctl_print_fields(&fixture.app, value), KMSCTL_OK);
+    assert_int_equal(fflush(fixture.app.out), 0);
+    read = json_loads(fixture.text, 0, NULL);
+    assert_true(json_equal(read, value));
+    expect(&fixture, "{\n    \"a\": \"\\u001B \\u007F\\u009B z\xc3\xa9\xc2\xa0\"\n}\n");
+}
+
 static void leaves_out_text_that_is_none(void **state)
 {
     json_t *value = kmsctl_json_str((struct kms_str){"\xff", 1});
@@ -234,6 +249,7 @@ int main(void)
         cmocka_unit_test(prints_rows),
         cmocka_unit_test(says_when_memory_was_out),
         cmocka_unit_test(shows_control_characters),
+        cmocka_unit_test(shows_control_characters_in_json),
         cmocka_unit_test(leaves_out_text_that_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
