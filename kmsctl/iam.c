@@ -244,8 +244,8 @@ static enum kmsctl_exit ask(struct kmsctl_app *app, const struct action *action,
             return status;
         json_t *list = action->show == SHOW_ROWS ? json_object_get(result, action->member) : NULL;
         json_t *more = list == NULL ? NULL : json_object_get(next, action->member);
-        bool is_joined = !json_is_array(list) || !json_is_array(more) ||
-                         (json_array_extend(list, more) == 0 &&
+        bool is_joined = !json_is_array(list) ||
+                         ((!json_is_array(more) || json_array_extend(list, more) == 0) &&
                              json_object_set(next, action->member, list) == 0);
         if (!is_joined)
             return kmsctl_fail_memory(&app->failure);
