@@ -1,8 +1,11 @@
 #include "kmsd/audit/folder.h"
 
+#include "libkms/base/folder.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -10,11 +13,28 @@
 
 /* --- the folder ------------------------------------------------------------------------------- */
 
+/* Tried at every start: whoever made the folder may have been killed before this. */
+static bool sync_name(const char *path)
+{
+    char parent[PATH_MAX];
+    int len = snprintf(parent, sizeof(parent), "%s/../", path);
+    if (len < 0 || (size_t)len >= sizeof(parent)) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    return kms_folder_sync_of(parent);
+}
+
 static enum kms_err open_on_disk(const char *path, int *out, struct kmsd_detail *detail)
 {
     struct stat info;
-    if (mkdir(path, S_IRWXU) != 0 && errno != EEXIST) {
+    bool is_new = mkdir(path, S_IRWXU) == 0;
+    if (!is_new && errno != EEXIST) {
         kmsd_detail_set(detail, "making the audit folder %s: %s", path, strerror(errno));
+        return KMS_ERR_IO;
+    }
+    if (!sync_name(path) && is_new) {
+        kmsd_detail_set(detail, "syncing the folder of %s: %s", path, strerror(errno));
         return KMS_ERR_IO;
     }
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -185,26 +205,33 @@ enum kms_err kmsd_folder_create(
     return KMS_OK;
 }
 
+enum kms_err kmsd_folder_remove_one(
+    struct kmsd_folder *folder, enum kms_trail_file_kind kind, uint32_t file)
+{
+    char name[KMS_TRAIL_NAME_SIZE];
+    if (folder->fd >= 0) {
+        kms_trail_file_name(kind, file, name);
+        return unlinkat(folder->fd, name, 0) == 0 || errno == ENOENT ? KMS_OK : KMS_ERR_IO;
+    }
+    (void)pthread_mutex_lock(&folder->lock);
+    size_t at = find_in_memory(folder, kind, file);
+    if (at < KMSD_FOLDER_MEMORY_FILES) {
+        (void)close(folder->memory[at].fd);
+        folder->memory[at].file = 0;
+    }
+    (void)pthread_mutex_unlock(&folder->lock);
+    return KMS_OK;
+}
+
 enum kms_err kmsd_folder_remove(struct kmsd_folder *folder, uint32_t file)
 {
+    /* the records, by which a file counts as there, last */
     static const enum kms_trail_file_kind kinds[] = {
-        KMS_TRAIL_RECORDS, KMS_TRAIL_DIGESTS, KMS_TRAIL_INDEX};
+        KMS_TRAIL_INDEX, KMS_TRAIL_DIGESTS, KMS_TRAIL_RECORDS};
     enum kms_err err = KMS_OK;
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        char name[KMS_TRAIL_NAME_SIZE];
-        if (folder->fd >= 0) {
-            kms_trail_file_name(kinds[i], file, name);
-            if (unlinkat(folder->fd, name, 0) != 0 && errno != ENOENT)
-                err = KMS_ERR_IO;
-            continue;
-        }
-        (void)pthread_mutex_lock(&folder->lock);
-        size_t at = find_in_memory(folder, kinds[i], file);
-        if (at < KMSD_FOLDER_MEMORY_FILES) {
-            (void)close(folder->memory[at].fd);
-            folder->memory[at].file = 0;
-        }
-        (void)pthread_mutex_unlock(&folder->lock);
+        if (kmsd_folder_remove_one(folder, kinds[i], file) != KMS_OK)
+            err = KMS_ERR_IO;
     }
     return err;
 }

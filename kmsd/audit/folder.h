@@ -39,7 +39,11 @@ KMS_MUST_USE enum kms_err kmsd_folder_file(
 KMS_MUST_USE enum kms_err kmsd_folder_create(
     struct kmsd_folder *folder, enum kms_trail_file_kind kind, uint32_t file, int *out);
 
-/* Removes all files of that number. KMS_ERR_IO; it is no error that they are not there. */
+/* KMS_ERR_IO; it is no error that it is not there. */
+KMS_MUST_USE enum kms_err kmsd_folder_remove_one(
+    struct kmsd_folder *folder, enum kms_trail_file_kind kind, uint32_t file);
+
+/* The same for all files of that number. */
 KMS_MUST_USE enum kms_err kmsd_folder_remove(struct kmsd_folder *folder, uint32_t file);
 
 /* A small file beside them; in memory there are none. KMS_ERR_NOT_FOUND, KMS_ERR_LIMIT, KMS_ERR_IO. */

@@ -27,14 +27,39 @@ static struct kms_str line_from(const struct kms_buf *buf, size_t from)
 
 /* --- digests ---------------------------------------------------------------------------------- */
 
+/* The system says once that pages could not be written, and takes them for written from then on. So they
+ * are changed again, or the next sync would find nothing to do. */
+static enum kms_err write_again(struct kmsd_writer *writer)
+{
+    uint8_t piece[16 * 1024];
+    uint64_t at = writer->synced_bytes;
+    while (at < writer->bytes) {
+        uint64_t left = writer->bytes - at;
+        size_t len = 0;
+        enum kms_err err = kmsd_read_at(
+            writer->fd, piece, left < sizeof(piece) ? (size_t)left : sizeof(piece), at, &len);
+        if (err == KMS_OK && len == 0)
+            err = KMS_ERR_IO;
+        if (err == KMS_OK)
+            err = kmsd_write_at(writer->fd, kms_bytes(piece, len), at);
+        if (err != KMS_OK)
+            return err;
+        at += len;
+    }
+    return KMS_OK;
+}
+
 enum kms_err kmsd_writer_sync(struct kmsd_writer *writer)
 {
     if (writer->fd < 0 || writer->synced_bytes == writer->bytes || writer->folder.fd < 0)
         return KMS_OK;
-    if (fdatasync(writer->fd) != 0)
-        return KMS_ERR_IO;
-    writer->synced_bytes = writer->bytes;
-    return KMS_OK;
+    enum kms_err err = writer->sync_failed ? write_again(writer) : KMS_OK;
+    if (err == KMS_OK && fdatasync(writer->fd) != 0)
+        err = KMS_ERR_IO;
+    writer->sync_failed = err != KMS_OK;
+    if (err == KMS_OK)
+        writer->synced_bytes = writer->bytes;
+    return err;
 }
 
 static enum kms_err add_digest(struct kmsd_writer *writer, bool closes)
@@ -79,6 +104,9 @@ enum kms_err kmsd_writer_digest(struct kmsd_writer *writer, bool closes)
     bool says_all = writer->digest_file == writer->file && writer->digest_last == writer->last;
     if (writer->fd < 0 || writer->is_closed || (says_all && !closes))
         return KMS_OK;
+    /* a batch that failed may have left something behind the last record */
+    if (closes && ftruncate(writer->fd, (off_t)writer->bytes) != 0)
+        return KMS_ERR_IO;
     enum kms_err err = kmsd_writer_sync(writer); /* never sign what is not there */
     return err == KMS_OK ? add_digest(writer, closes) : err;
 }
@@ -121,9 +149,12 @@ enum kms_err kmsd_writer_begin(struct kmsd_writer *writer, uint32_t file)
             (void)close(fd);
         if (digest_fd >= 0)
             (void)close(digest_fd);
-        bool is_gone = err == KMS_ERR_EXISTS /* somebody else's: it stays */ ||
-                       kmsd_folder_remove(&writer->folder, file) == KMS_OK;
-        (void)is_gone; /* what is left has no head, and is not counted when the folder is opened */
+        /* Only what was made here, and the records last. What is left all the same has no head, and is not
+         * counted when the folder is opened. */
+        if (digest_fd >= 0)
+            (void)!kmsd_folder_remove_one(&writer->folder, KMS_TRAIL_DIGESTS, file);
+        if (fd >= 0)
+            (void)!kmsd_folder_remove_one(&writer->folder, KMS_TRAIL_RECORDS, file);
         return err;
     }
     leave_file(writer);
@@ -133,6 +164,7 @@ enum kms_err kmsd_writer_begin(struct kmsd_writer *writer, uint32_t file)
     writer->first = header.first;
     writer->bytes = line.len;
     writer->synced_bytes = 0;
+    writer->sync_failed = false;
     writer->opened_ms = header.opened_ms;
     writer->is_closed = false;
     writer->chain = chain;

@@ -31,6 +31,7 @@ struct kmsd_writer {
     uint64_t last;   /* number of the last record in any file */
     uint64_t bytes;
     uint64_t synced_bytes;
+    bool sync_failed; /* what is behind synced_bytes has to be written again before */
     int64_t opened_ms;
     int64_t written_ms;    /* the last record's; no earlier one follows without a notice */
     uint64_t clock_notice; /* number of the record that says that the clock was set back; 0: none */

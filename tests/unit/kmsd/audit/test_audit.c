@@ -3,9 +3,114 @@
 
 #include "kmsd/audit/record.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+
+/* --- a disk that fails, and what becomes of writes ---------------------------------------------- */
+
+static atomic_int failing_syncs;
+static _Atomic ino_t watched; /* the file whose writes are looked at */
+static atomic_llong lowest_write;
+static _Atomic ino_t synced_folder; /* looked for among what is synced; 0: it was */
+
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+ssize_t __real_pwrite(int fd, const void *data, size_t len, off_t at);
+ssize_t __wrap_pwrite(int fd, const void *data, size_t len, off_t at);
+
+static ino_t inode_of(int fd)
+{
+    struct stat info;
+    return fstat(fd, &info) == 0 ? info.st_ino : 0;
+}
+
+int __wrap_fdatasync(int fd)
+{
+    if (failing_syncs > 0 && inode_of(fd) == watched) {
+        failing_syncs--;
+        errno = EIO;
+        return -1;
+    }
+    return __real_fdatasync(fd);
+}
+
+int __wrap_fsync(int fd)
+{
+    if (inode_of(fd) == synced_folder)
+        synced_folder = 0;
+    return __real_fsync(fd);
+}
+
+ssize_t __wrap_pwrite(int fd, const void *data, size_t len, off_t at)
+{
+    if (watched != 0 && inode_of(fd) == watched && at < lowest_write)
+        lowest_write = at;
+    return __real_pwrite(fd, data, len, at);
+}
+
+/* What could not be synced is written again: the system would not do so by itself. */
+static void what_was_not_synced_is_written_again(void **state)
+{
+    struct fixture *f = *state;
+    struct stat info;
+    char path[160];
+    f->options.sync = KMSD_AUDIT_SYNC_ALWAYS;
+    f->options.sync_interval_ms = 3600 * 1000;
+    f->options.digest_interval_s = 3600;
+    open_trail(f);
+    record_many(f, 1);
+    path_of(f, KMS_TRAIL_RECORDS, 1, path);
+    assert_int_equal(stat(path, &info), 0);
+    lowest_write = INT64_MAX;
+    watched = info.st_ino;
+    failing_syncs = 1;
+    assert_int_not_equal(record_one(f, "Decrypt", NULL), KMS_OK);
+    assert_true(lowest_write == info.st_size);
+    lowest_write = INT64_MAX;
+    record_many(f, 1);
+    assert_true(lowest_write == info.st_size);
+    lowest_write = INT64_MAX;
+    record_many(f, 1);
+    assert_true(lowest_write > info.st_size);
+    watched = 0;
+    close_trail(f);
+    assert_int_equal(count_records(f, 1, NULL), 4);
+}
+
+static void its_name_is_synced(void **state)
+{
+    struct fixture *f = *state;
+    struct stat info;
+    assert_int_equal(stat(f->folder, &info), 0);
+    synced_folder = info.st_ino;
+    open_trail(f);
+    assert_int_equal(synced_folder, 0);
+}
+
+/* Only what was made for the next file is taken away again. */
+static void leaves_nothing_of_a_file_that_cannot_be_made(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    open_trail(f);
+    record_many(f, 1);
+    path_of(f, KMS_TRAIL_DIGESTS, 2, path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, S_IRUSR | S_IWUSR);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    clock_ms += INT64_C(1000) * f->options.file_age_s;
+    assert_int_not_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    assert_int_equal(unlink(path), 0); /* still there */
+    path_of(f, KMS_TRAIL_RECORDS, 2, path);
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    assert_int_equal(access(path, F_OK), 0);
+}
 
 static void records_go_on_in_the_same_file(void **state)
 {
@@ -495,6 +600,9 @@ int main(void)
         WITH_TRAIL(what_was_altered_stays_as_evidence),
         WITH_TRAIL(large_and_old_files_are_closed),
         WITH_TRAIL(a_file_is_closed_once),
+        WITH_TRAIL(what_was_not_synced_is_written_again),
+        WITH_TRAIL(its_name_is_synced),
+        WITH_TRAIL(leaves_nothing_of_a_file_that_cannot_be_made),
         WITH_TRAIL(old_files_go),
         WITH_TRAIL(a_clock_set_back_is_part_of_the_trail),
         WITH_TRAIL(another_root_key_has_another_trail),

@@ -364,6 +364,34 @@ static void a_clock_moved_back_while_the_disk_was_full(void **state)
     assert_int_equal(count_records(f, 1, "\"Decrypt\""), 1);
 }
 
+/* What a batch that failed left in a file is not there any more when that is closed. */
+static void a_file_that_got_old_while_the_disk_was_full(void **state)
+{
+    struct fixture *f = *state;
+    struct stat info;
+    struct seen seen;
+    char path[160];
+    memset(&verification, 0, sizeof(verification));
+    f->options.file_age_s = 60;
+    open_trail(f);
+    record_many(f, 2);
+    assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    path_of(f, KMS_TRAIL_RECORDS, 1, path);
+    assert_int_equal(stat(path, &info), 0);
+    limit_files((rlim_t)info.st_size + 300); /* in the middle of a line */
+    (void)!record_one(f, "Decrypt", NULL);
+    assert_int_not_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    clock_ms += 61000;
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
+    close_trail(f);
+    verify(f, &seen);
+    if (seen.summary.findings != 0)
+        print_error("%s: %s\n", seen.first.file, seen.first.text);
+    assert_true(seen.summary.findings == 0);
+    assert_int_equal(count_records(f, 2, "\"Decrypt\""), 1);
+}
+
 static void another_key(void **state)
 {
     struct fixture *f = *state;
@@ -414,6 +442,7 @@ int main(void)
         WITH_TRAIL(a_chain_made_anew),
         WITH_TRAIL(a_clock_moved_back),
         WITH_TRAIL(a_clock_moved_back_while_the_disk_was_full),
+        WITH_TRAIL(a_file_that_got_old_while_the_disk_was_full),
         WITH_TRAIL(another_key),
         WITH_TRAIL(what_retention_removed_is_not_missed),
     };
