@@ -76,9 +76,11 @@ static enum kms_err generate(
     const struct kms_generate_data_key_response *response = NULL;
     struct kms_client *client = NULL;
     struct kms_fault fault = {0};
-    enum kms_err err = kms_regions_client(keyring->regions, key, &client);
-    if (err == KMS_OK)
+    enum kms_err err = kms_regions_borrow(keyring->regions, key, &client);
+    if (err == KMS_OK) {
         err = kms_generate_data_key(client, &request, &response, &fault);
+        kms_regions_return(keyring->regions, client, err == KMS_OK);
+    }
     if (err != KMS_OK)
         return call_failed(wrap->failure, err, "GenerateDataKey", key, &fault);
     if (response->plaintext.len != wrap->suite->key_len)
@@ -104,9 +106,11 @@ static enum kms_err encrypt(
     const struct kms_encrypt_response *response = NULL;
     struct kms_client *client = NULL;
     struct kms_fault fault = {0};
-    enum kms_err err = kms_regions_client(keyring->regions, key, &client);
-    if (err == KMS_OK)
+    enum kms_err err = kms_regions_borrow(keyring->regions, key, &client);
+    if (err == KMS_OK) {
         err = kms_encrypt(client, &request, &response, &fault);
+        kms_regions_return(keyring->regions, client, err == KMS_OK);
+    }
     if (err != KMS_OK)
         return call_failed(wrap->failure, err, "Encrypt", key, &fault);
     err = add_edk(wrap, response->key_id, response->ciphertext_blob);
@@ -164,9 +168,11 @@ static enum kms_err decrypt(const struct kms_keyring_of_service *keyring, struct
     const struct kms_decrypt_response *response = NULL;
     struct kms_client *client = NULL;
     struct kms_fault fault = {0};
-    enum kms_err err = kms_regions_client(keyring->regions, key, &client);
-    if (err == KMS_OK)
+    enum kms_err err = kms_regions_borrow(keyring->regions, key, &client);
+    if (err == KMS_OK) {
         err = kms_decrypt(client, &request, &response, &fault);
+        kms_regions_return(keyring->regions, client, err == KMS_OK);
+    }
     if (err != KMS_OK)
         return call_failed(unwrap->failure, err, "Decrypt", key, &fault);
     struct kms_str named = {(const char *)edk->provider_info.data, edk->provider_info.len};

@@ -10,9 +10,9 @@ void kms_regions_init(struct kms_regions *regions, struct kms_client *home)
 
 void kms_regions_clean_up(struct kms_regions *regions)
 {
-    for (size_t i = 0; i < regions->count; i++)
-        kms_client_free(regions->others[i]);
-    regions->count = 0;
+    for (size_t i = 0; i < regions->kept_count; i++)
+        kms_client_free(regions->kept[i]);
+    regions->kept_count = 0;
     (void)pthread_mutex_destroy(&regions->lock);
 }
 
@@ -21,25 +21,17 @@ static bool is_in(const struct kms_client *client, struct kms_str region)
     return kms_str_eq(kms_str(kms_client_region(client)), region);
 }
 
-/* Under the lock. */
-static enum kms_err find_or_make(
-    struct kms_regions *regions, struct kms_str region, struct kms_client **out)
+/* Under the lock. NULL: none is kept. */
+static struct kms_client *find_kept(const struct kms_regions *regions, struct kms_str region)
 {
-    for (size_t i = 0; i < regions->count; i++) {
-        if (!is_in(regions->others[i], region))
-            continue;
-        *out = regions->others[i];
-        return KMS_OK;
+    for (size_t i = 0; i < regions->kept_count; i++) {
+        if (is_in(regions->kept[i], region))
+            return regions->kept[i];
     }
-    if (regions->count == KMS_REGIONS_AT_MOST)
-        return KMS_ERR_LIMIT;
-    enum kms_err err = kms_client_new_in_region(regions->home, region, out, NULL);
-    if (err == KMS_OK)
-        regions->others[regions->count++] = *out;
-    return err == KMS_ERR_CONFIG ? KMS_ERR_NO_KEY : err;
+    return NULL;
 }
 
-enum kms_err kms_regions_client(
+enum kms_err kms_regions_borrow(
     struct kms_regions *regions, struct kms_str key, struct kms_client **out)
 {
     struct kms_str region = kms_key_ref_parse(key).arn.region; /* absent unless it is an ARN */
@@ -48,7 +40,33 @@ enum kms_err kms_regions_client(
         return KMS_OK;
     }
     (void)pthread_mutex_lock(&regions->lock);
-    enum kms_err err = find_or_make(regions, region, out);
+    *out = find_kept(regions, region);
     (void)pthread_mutex_unlock(&regions->lock);
-    return err;
+    if (*out != NULL)
+        return KMS_OK;
+    enum kms_err err = kms_client_new_in_region(regions->home, region, out, NULL);
+    return err == KMS_ERR_CONFIG ? KMS_ERR_NO_KEY : err;
+}
+
+/* Under the lock. False: the client is not kept, and is the caller's to free. */
+static bool keep(struct kms_regions *regions, struct kms_client *client, bool answered)
+{
+    struct kms_client *kept = find_kept(regions, kms_str(kms_client_region(client)));
+    if (kept != NULL)
+        return client == kept; /* else another thread's was returned first */
+    if (!answered || regions->kept_count == KMS_REGIONS_KEPT_AT_MOST)
+        return false;
+    regions->kept[regions->kept_count++] = client;
+    return true;
+}
+
+void kms_regions_return(struct kms_regions *regions, struct kms_client *client, bool answered)
+{
+    if (client == regions->home)
+        return;
+    (void)pthread_mutex_lock(&regions->lock);
+    bool kept = keep(regions, client, answered);
+    (void)pthread_mutex_unlock(&regions->lock);
+    if (!kept)
+        kms_client_free(client);
 }

@@ -6,6 +6,8 @@
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -249,7 +251,7 @@ static struct played_client home = {"eu-west-1"};
 static struct kms_client *const client_at_home = (struct kms_client *)&home;
 
 static struct {
-    unsigned clients; /* of other regions, not yet freed */
+    atomic_uint clients; /* of other regions, not yet freed */
     unsigned generate_calls;
     unsigned encrypt_calls;
     unsigned decrypt_calls;
@@ -716,24 +718,124 @@ static void keys_in_several_regions(void **state)
     assert_int_equal(service.clients, 0);
 }
 
-/* A message may name more regions than there are; each is somebody to call. */
-static void regions_are_limited(void **state)
+/* The name of a key in a region that nobody has heard of. */
+static struct kms_str arn_in_region(unsigned number, char text[128])
+{
+    (void)snprintf(text, 128, "arn:aws:kms:zz%u:000000000000:key/" KEY_1, number);
+    return kms_str(text);
+}
+
+static void clients_are_kept_once_they_were_answered(void **state)
 {
     (void)state;
     struct kms_regions regions;
-    struct kms_client *client = NULL;
+    struct kms_client *first = NULL;
+    struct kms_client *second = NULL;
     char arn[128];
     kms_regions_init(&regions, client_at_home);
-    for (int i = 0; i <= KMS_REGIONS_AT_MOST; i++) {
-        (void)snprintf(arn, sizeof(arn), "arn:aws:kms:r-%d:000000000000:key/" KEY_1, i);
-        assert_int_equal(kms_regions_client(&regions, kms_str(arn), &client),
-            i < KMS_REGIONS_AT_MOST ? KMS_OK : KMS_ERR_LIMIT);
+    assert_ok(kms_regions_borrow(&regions, kms_str(ARN_1), &first));
+    assert_ptr_equal(first, client_at_home);
+    kms_regions_return(&regions, first, true);
+    for (unsigned i = 0; i < 2 * KMS_REGIONS_KEPT_AT_MOST; i++) {
+        assert_ok(kms_regions_borrow(&regions, arn_in_region(i, arn), &first));
+        kms_regions_return(&regions, first, false);
     }
-    assert_ok(kms_regions_client(&regions, kms_str(ARN_1), &client));
-    assert_ptr_equal(client, client_at_home);
-    assert_int_equal(service.clients, KMS_REGIONS_AT_MOST);
+    assert_int_equal(service.clients, 0);
+
+    assert_ok(kms_regions_borrow(&regions, kms_str(ARN_EAST), &first));
+    assert_ok(kms_regions_borrow(&regions, kms_str(ARN_EAST), &second)); /* meanwhile */
+    assert_ptr_not_equal(first, second);
+    kms_regions_return(&regions, first, true);
+    kms_regions_return(&regions, second, true);
+    assert_int_equal(service.clients, 1);
+    assert_ok(kms_regions_borrow(&regions, kms_str(ARN_EAST), &second));
+    assert_ptr_equal(second, first);
+    kms_regions_return(&regions, second, false); /* it stays: others may be using it */
+    assert_int_equal(service.clients, 1);
+
+    for (unsigned i = 0; i < 2 * KMS_REGIONS_KEPT_AT_MOST; i++) {
+        assert_ok(kms_regions_borrow(&regions, arn_in_region(i, arn), &first));
+        kms_regions_return(&regions, first, true);
+    }
+    assert_int_equal(service.clients, KMS_REGIONS_KEPT_AT_MOST);
     kms_regions_clean_up(&regions);
     assert_int_equal(service.clients, 0);
+}
+
+static void *use_regions(void *context)
+{
+    struct kms_client *client = NULL;
+    char arn[128];
+    for (unsigned i = 0; i < 200; i++) {
+        enum kms_err err = kms_regions_borrow(context, arn_in_region(i % 8, arn), &client);
+        if (err != KMS_OK || strncmp(kms_client_region(client), "zz", 2) != 0)
+            return context;
+        kms_regions_return(context, client, i % 3 == 0);
+    }
+    return NULL;
+}
+
+static void threads_share_regions(void **state)
+{
+    (void)state;
+    struct kms_regions regions;
+    pthread_t threads[4];
+    kms_regions_init(&regions, client_at_home);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use_regions, &regions), 0);
+    for (size_t i = 0; i < 4; i++) {
+        void *failed = NULL;
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+    assert_int_equal(service.clients, 8);
+    kms_regions_clean_up(&regions);
+    assert_int_equal(service.clients, 0);
+}
+
+/* Has each EDK name a region of its own, where there is nobody. */
+static void move_to_other_regions(uint8_t *message, size_t len)
+{
+    uint8_t *at = message;
+    for (unsigned i = 0; (at = memmem(at, len - (size_t)(at - message), ARN_1, strlen(ARN_1)));
+         i++) {
+        char region[16];
+        (void)snprintf(region, sizeof(region), "zz-%06u", i);
+        memcpy(at + strlen("arn:aws:kms:"), region, strlen("eu-west-1"));
+        at++;
+    }
+}
+
+/* Whoever writes messages with the names of many regions does not use up a keyring. */
+static void made_up_regions_do_no_harm(void **state)
+{
+    (void)state;
+    struct kms_envelope_edk edks[KMS_REGIONS_KEPT_AT_MOST];
+    for (size_t i = 0; i < KMS_REGIONS_KEPT_AT_MOST; i++)
+        edks[i] = (struct kms_envelope_edk){.provider_id = kms_str("aws-kms"),
+            .provider_info = kms_bytes(ARN_1, strlen(ARN_1)),
+            .ciphertext = kms_bytes("none", 4)};
+    uint8_t data_key[32] = {0};
+    struct given_keyring hostile = given_keyring(kms_bytes(data_key, sizeof(data_key)));
+    hostile.edks = edks;
+    hostile.edk_count = KMS_REGIONS_KEPT_AT_MOST;
+    struct kms_keyring *writer = service_keyring(ARN_EAST, NULL, false);
+    struct kms_keyring *reader = service_keyring(NULL, NULL, true);
+    size_t hostile_len = 0;
+    size_t len = 0;
+    uint8_t *hostile_message = hello_under(&hostile.base, &hostile_len);
+    uint8_t *message = hello_under(writer, &len);
+    kms_keyring_free(writer);
+    move_to_other_regions(hostile_message, hostile_len);
+    service.decrypt_calls = 0;
+    assert_int_equal(try_decrypt(reader, hostile_message, hostile_len, NULL), KMS_ERR_FAULT);
+    assert_int_equal(service.decrypt_calls, KMS_REGIONS_KEPT_AT_MOST);
+    assert_int_equal(service.clients, 0);
+    assert_ok(try_decrypt(reader, message, len, NULL));
+    assert_int_equal(service.clients, 1);
+    kms_keyring_free(reader);
+    free(hostile_message);
+    free(message);
 }
 
 /* --- multi-Region keys ------------------------------------------------------------------------ */
@@ -916,7 +1018,9 @@ int main(void)
         cmocka_unit_test_setup(keyrings_that_cannot_be, reset_service),
         cmocka_unit_test_setup(service_and_raw_together, reset_service),
         cmocka_unit_test_setup(keys_in_several_regions, reset_service),
-        cmocka_unit_test_setup(regions_are_limited, reset_service),
+        cmocka_unit_test_setup(clients_are_kept_once_they_were_answered, reset_service),
+        cmocka_unit_test_setup(threads_share_regions, reset_service),
+        cmocka_unit_test_setup(made_up_regions_do_no_harm, reset_service),
         cmocka_unit_test_setup(replicas_open_each_others_messages, reset_service),
         cmocka_unit_test_setup(data_keys_are_remembered_within_limits, reset_service),
         cmocka_unit_test_setup(opened_keys_are_remembered, reset_service),
