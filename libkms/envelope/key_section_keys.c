@@ -5,7 +5,9 @@
  *   "libkms key slots 1: wrap"          the raw AES key that wraps the message's data key
  *
  * A slot's own wrapping binds the message's whole encryption context and the pair
- * "kms-key-slots" = file id, so that it opens nothing but this file's key.
+ * "kms-key-slots" = file id, so that it opens nothing but this file's key. No slot is opened from a
+ * cache: who may open a file shall be decided when it is opened. Nor does writing use one, since no
+ * other file has the same context.
  */
 #include "libkms/base/clock.h"
 #include "libkms/base/encoding.h"
@@ -119,8 +121,11 @@ enum kms_err kms_key_section_open(struct kms_key_section *section,
     kms_buf_init(&aad, 0);
     for (size_t i = 0; i < section->slots.count; i++)
         edks[i] = section->items[i].edk;
-    struct kms_unwrap unwrap = {
-        .suite = suite(), .edks = edks, .edk_count = section->slots.count, .failure = failure};
+    struct kms_unwrap unwrap = {.suite = suite(),
+        .edks = edks,
+        .edk_count = section->slots.count,
+        .failure = failure,
+        .no_cache = true};
     enum kms_err err = slot_context(section, context, &arena, &unwrap.context, &aad, failure);
     if (err != KMS_OK)
         return err;
@@ -173,6 +178,7 @@ enum kms_err kms_key_section_add(struct kms_key_section *section, const struct k
     struct kms_wrap wrap = {.suite = suite(),
         .arena = &arena,
         .failure = failure,
+        .no_cache = true,
         .edks = edks,
         .edk_max = KMS_KEY_SLOTS_MAX};
     enum kms_err err = slot_context(section, context, &arena, &wrap.context, &aad, failure);

@@ -18,6 +18,7 @@ struct kms_wrap {
     struct kms_arena *arena;    /* what the EDKs point into */
     struct kms_envelope_failure *failure;
     uint64_t plaintext_bound; /* bytes that will be encrypted at most; 0: not known */
+    bool no_cache;            /* the keys themselves have to be asked */
 
     struct kms_secret *data_key; /* NULL until the first keyring makes it */
     struct kms_envelope_edk *edks;
@@ -33,6 +34,7 @@ struct kms_unwrap {
     const struct kms_envelope_edk *edks;
     size_t edk_count;
     struct kms_envelope_failure *failure;
+    bool no_cache; /* the keys themselves have to be asked */
 
     struct kms_secret *data_key; /* set by the keyring that opens one */
     size_t attempts;             /* EDKs that matched a key and did not open */

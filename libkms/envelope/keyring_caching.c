@@ -168,7 +168,7 @@ static void remember(struct caching_keyring *keyring, const uint8_t id[KMS_SHA25
  * limit of bytes is not cached either. */
 static bool may_cache(const struct caching_keyring *keyring, const struct kms_wrap *wrap)
 {
-    if (wrap->suite->kdf == KMS_SUITE_KDF_IDENTITY || wrap->data_key != NULL)
+    if (wrap->no_cache || wrap->suite->kdf == KMS_SUITE_KDF_IDENTITY || wrap->data_key != NULL)
         return false;
     if (wrap->plaintext_bound == 0)
         return keyring->options.max_bytes >= BYTES_MAX;
@@ -254,6 +254,8 @@ static enum kms_err unwrap_caching(const struct kms_keyring *base, struct kms_un
 {
     struct caching_keyring *keyring = (struct caching_keyring *)base; /* its cache, under lock */
     uint8_t id[KMS_SHA256_SIZE];
+    if (unwrap->no_cache)
+        return keyring->inner->ops->unwrap(keyring->inner, unwrap);
     enum kms_err err = entry_id(unwrap->suite, unwrap->aad, unwrap->edks, unwrap->edk_count, id);
     if (err == KMS_OK)
         err = unwrap_from_cache(keyring, id, unwrap);

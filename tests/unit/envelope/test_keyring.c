@@ -978,6 +978,29 @@ static void opened_keys_are_remembered(void **state)
     kms_keyring_free(kms);
 }
 
+/* Who may open them is asked each time; and what no other file can use takes nobody's place. */
+static void key_slots_are_not_remembered(void **state)
+{
+    (void)state;
+    struct kms_keyring *kms = service_keyring(ARN_1, NULL, false);
+    struct kms_keyring *keyring = caching(kms, (struct kms_keyring_caching_options){.capacity = 1});
+    const struct kms_envelope_encrypt_options with_slots = {.keyring = keyring, .key_slots = true};
+    size_t len = 0;
+    assert_int_equal(calls_to_write(keyring, "x", 0, 0), 1);
+    uint8_t *message = encrypt_ok(&with_slots, "hello", 5, &len);
+    assert_int_equal(service.generate_calls, 2);
+    assert_int_equal(calls_to_write(keyring, "x", 0, 0), 0);
+    assert_ok(try_decrypt(keyring, message, len, NULL));
+    assert_ok(try_decrypt(keyring, message, len, NULL));
+    assert_int_equal(service.decrypt_calls, 2);
+    assert_int_equal(calls_to_write(keyring, "x", 0, 0), 0);
+    service.disabled = true;
+    assert_int_equal(try_decrypt(keyring, message, len, NULL), KMS_ERR_FAULT);
+    free(message);
+    kms_keyring_free(keyring);
+    kms_keyring_free(kms);
+}
+
 static void bounds_are_kept(void **state)
 {
     (void)state;
@@ -1024,6 +1047,7 @@ int main(void)
         cmocka_unit_test_setup(replicas_open_each_others_messages, reset_service),
         cmocka_unit_test_setup(data_keys_are_remembered_within_limits, reset_service),
         cmocka_unit_test_setup(opened_keys_are_remembered, reset_service),
+        cmocka_unit_test_setup(key_slots_are_not_remembered, reset_service),
         cmocka_unit_test(bounds_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
