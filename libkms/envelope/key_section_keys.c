@@ -137,6 +137,7 @@ enum kms_err kms_key_section_open(struct kms_key_section *section,
             failure, KMS_ERR_AUTHENTICATION, "a key slot holds a key of the wrong length");
     if (err == KMS_OK)
         err = check_mac(section, found, failure);
+    kms_unwrap_settle(&unwrap, err == KMS_OK);
     if (err != KMS_OK)
         return err;
     *file_key = found;

@@ -96,6 +96,21 @@ enum kms_err kms_unwrap_failed(struct kms_unwrap *unwrap, enum kms_err err)
     return err;
 }
 
+void kms_unwrap_add_note(struct kms_unwrap *unwrap, struct kms_unwrap_note *note)
+{
+    note->next = unwrap->notes;
+    unwrap->notes = note;
+}
+
+void kms_unwrap_settle(struct kms_unwrap *unwrap, bool authentic)
+{
+    while (unwrap->notes != NULL) {
+        struct kms_unwrap_note *note = unwrap->notes;
+        unwrap->notes = note->next;
+        note->settle(note, authentic);
+    }
+}
+
 bool kms_name_space_ok(struct kms_str name_space)
 {
     static const struct kms_str reserved = KMS_STR_LITERAL("aws-kms");

@@ -26,6 +26,13 @@ struct kms_wrap {
     size_t edk_max;
 };
 
+/* What a keyring wants to be told about a data key that it opened: whether it is the message's. It is
+ * the first member of what the keyring keeps until then. */
+struct kms_unwrap_note {
+    struct kms_unwrap_note *next;
+    void (*settle)(struct kms_unwrap_note *note, bool authentic); /* frees it, or takes it over */
+};
+
 /* An existing message's data key being looked for. */
 struct kms_unwrap {
     const struct kms_suite *suite;
@@ -39,6 +46,7 @@ struct kms_unwrap {
     struct kms_secret *data_key; /* set by the keyring that opens one */
     size_t attempts;             /* EDKs that matched a key and did not open */
     enum kms_err attempt_err;    /* what all of them failed with; KMS_ERR_NO_KEY when they differ */
+    struct kms_unwrap_note *notes; /* owned, until they are settled */
 };
 
 struct kms_keyring_ops {
@@ -66,6 +74,10 @@ KMS_MUST_USE enum kms_err kms_keyring_wrap(
 KMS_MUST_USE enum kms_err kms_keyring_unwrap(
     const struct kms_keyring *keyring, struct kms_unwrap *unwrap);
 
+/* To be called once after kms_keyring_unwrap, whatever that gave. authentic: what the data key belongs
+ * to verified under it. Until then the EDKs may be anybody's and the data key another message's. */
+void kms_unwrap_settle(struct kms_unwrap *unwrap, bool authentic);
+
 /* --- for the keyrings ------------------------------------------------------------------------- */
 
 /* Makes a random data key unless there is one. */
@@ -80,6 +92,9 @@ KMS_MUST_USE enum kms_err kms_unwrap_accept(struct kms_unwrap *unwrap, struct km
 
 /* Counts an EDK that matched and did not open. Returns err. */
 enum kms_err kms_unwrap_failed(struct kms_unwrap *unwrap, enum kms_err err);
+
+/* Has the note settled after all else succeeded or failed. */
+void kms_unwrap_add_note(struct kms_unwrap *unwrap, struct kms_unwrap_note *note);
 
 /* "aws-kms" and what begins so is the service's. */
 bool kms_name_space_ok(struct kms_str name_space);

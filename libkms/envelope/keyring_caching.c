@@ -27,6 +27,8 @@ enum {
 #define BYTES_MAX    ((uint64_t)INT64_MAX)
 
 struct entry {
+    struct kms_unwrap_note note; /* must stay first; until the message that was read is authentic */
+    struct caching_keyring *keyring;
     struct entry *next;
     uint8_t id[KMS_SHA256_SIZE];
     struct kms_secret *data_key;
@@ -123,14 +125,15 @@ static enum kms_err entry_id(const struct kms_suite *suite, struct kms_bytes aad
     return err == KMS_OK ? kms_sha256(kms_buf_bytes(&input), id) : err;
 }
 
-/* Remembers a data key, unless memory is short: then it was just not remembered. */
-static void remember(struct caching_keyring *keyring, const uint8_t id[KMS_SHA256_SIZE],
+/* An entry that is not in the list yet. NULL: memory is short, so it will just not be remembered. */
+static struct entry *new_entry(struct caching_keyring *keyring, const uint8_t id[KMS_SHA256_SIZE],
     const struct kms_secret *data_key, const struct kms_envelope_edk *edks, size_t edk_count,
     uint64_t bytes)
 {
     struct entry *entry = OPENSSL_zalloc(sizeof(*entry));
     if (entry == NULL)
-        return;
+        return NULL;
+    entry->keyring = keyring;
     kms_arena_init(&entry->arena, ARENA_MAX);
     memcpy(entry->id, id, KMS_SHA256_SIZE);
     entry->made_ms = kms_clock_monotonic_ms();
@@ -148,12 +151,20 @@ static void remember(struct caching_keyring *keyring, const uint8_t id[KMS_SHA25
         ok = entry->edks[i].provider_id.data != NULL && entry->edks[i].provider_info.data != NULL &&
              entry->edks[i].ciphertext.data != NULL;
     }
-    if (!ok) {
-        free_entry(entry);
+    if (ok)
+        return entry;
+    free_entry(entry);
+    return NULL;
+}
+
+/* Puts a new entry, or none (NULL), into the list. */
+static void remember(struct entry *entry)
+{
+    if (entry == NULL)
         return;
-    }
+    struct caching_keyring *keyring = entry->keyring;
     (void)pthread_mutex_lock(&keyring->lock);
-    struct entry *other = take(keyring, id); /* another thread's meanwhile */
+    struct entry *other = take(keyring, entry->id); /* another thread's meanwhile */
     if (other != NULL)
         free_entry(other);
     if (keyring->count >= keyring->options.capacity)
@@ -226,7 +237,8 @@ static enum kms_err wrap_caching(const struct kms_keyring *base, struct kms_wrap
         return err;
     err = keyring->inner->ops->wrap(keyring->inner, wrap);
     if (err == KMS_OK && wrap->data_key != NULL)
-        remember(keyring, id, wrap->data_key, wrap->edks, wrap->edk_count, wrap->plaintext_bound);
+        remember(new_entry(
+            keyring, id, wrap->data_key, wrap->edks, wrap->edk_count, wrap->plaintext_bound));
     return err;
 }
 
@@ -250,6 +262,27 @@ static enum kms_err unwrap_from_cache(
     return err;
 }
 
+static void settle_entry(struct kms_unwrap_note *note, bool authentic)
+{
+    struct entry *entry = (struct entry *)note;
+    if (authentic)
+        remember(entry);
+    else
+        free_entry(entry);
+}
+
+/* Remembers the data key if the message turns out to be authentic: anybody can put EDKs that open into
+ * a message of his own, and would fill the cache with them. */
+static void remember_later(
+    struct caching_keyring *keyring, const uint8_t id[KMS_SHA256_SIZE], struct kms_unwrap *unwrap)
+{
+    struct entry *entry = new_entry(keyring, id, unwrap->data_key, NULL, 0, 0);
+    if (entry == NULL)
+        return;
+    entry->note.settle = settle_entry;
+    kms_unwrap_add_note(unwrap, &entry->note);
+}
+
 static enum kms_err unwrap_caching(const struct kms_keyring *base, struct kms_unwrap *unwrap)
 {
     struct caching_keyring *keyring = (struct caching_keyring *)base; /* its cache, under lock */
@@ -263,7 +296,7 @@ static enum kms_err unwrap_caching(const struct kms_keyring *base, struct kms_un
         return err;
     err = keyring->inner->ops->unwrap(keyring->inner, unwrap);
     if (err == KMS_OK && unwrap->data_key != NULL)
-        remember(keyring, id, unwrap->data_key, NULL, 0, 0);
+        remember_later(keyring, id, unwrap);
     return err;
 }
 

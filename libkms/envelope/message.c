@@ -433,42 +433,6 @@ static enum kms_err open_section(const struct kms_keyring *keyring, const struct
     return err == KMS_OK ? KMS_OK : kms_failure_plain(failure, err);
 }
 
-/* Has the keyring open the data key. */
-static enum kms_err unwrap_data_key(const struct kms_keyring *keyring,
-    const struct kms_header *header, const struct contexts *contexts, struct kms_secret **data_key,
-    struct kms_envelope_failure *failure)
-{
-    KMS_KEYRING_AUTO of_section = NULL;
-    if (header->section != NULL) {
-        enum kms_err opened = open_section(keyring, header, contexts, &of_section, failure);
-        if (opened != KMS_OK)
-            return opened;
-        keyring = of_section;
-    }
-    KMS_BUF_AUTO aad;
-    enum kms_err err = encode_context(contexts->full, &aad, failure);
-    if (err != KMS_OK)
-        return err;
-    struct kms_unwrap unwrap = {
-        .suite = header->suite,
-        .context = contexts->full,
-        .aad = kms_buf_bytes(&aad),
-        .edks = header->info.edks,
-        .edk_count = header->info.edk_count,
-        .failure = failure,
-    };
-    err = kms_keyring_unwrap(keyring, &unwrap);
-    KMS_SECRET_AUTO found = unwrap.data_key;
-    if (err != KMS_OK)
-        return err;
-    if (kms_secret_len(found) != header->suite->key_len)
-        return kms_failure_set(
-            failure, KMS_ERR_AUTHENTICATION, "the data key has the wrong length for the suite");
-    *data_key = found;
-    found = NULL; /* now the caller's */
-    return KMS_OK;
-}
-
 /* Commitment, then the header's tag. Sets message->key. */
 static enum kms_err authenticate(const struct kms_header *header, const struct kms_secret *data_key,
     struct kms_str_map unstored, struct kms_message *message, struct kms_envelope_failure *failure)
@@ -497,6 +461,41 @@ static enum kms_err authenticate(const struct kms_header *header, const struct k
                          : kms_failure_set(failure, err, "the header's tag does not verify");
 }
 
+/* Has the keyring open the data key, and authenticates the header with it. Sets message->key. */
+static enum kms_err open_header(const struct kms_keyring *keyring, const struct kms_header *header,
+    const struct contexts *contexts, struct kms_message *message,
+    struct kms_envelope_failure *failure)
+{
+    KMS_KEYRING_AUTO of_section = NULL;
+    if (header->section != NULL) {
+        enum kms_err opened = open_section(keyring, header, contexts, &of_section, failure);
+        if (opened != KMS_OK)
+            return opened;
+        keyring = of_section;
+    }
+    KMS_BUF_AUTO aad;
+    enum kms_err err = encode_context(contexts->full, &aad, failure);
+    if (err != KMS_OK)
+        return err;
+    struct kms_unwrap unwrap = {
+        .suite = header->suite,
+        .context = contexts->full,
+        .aad = kms_buf_bytes(&aad),
+        .edks = header->info.edks,
+        .edk_count = header->info.edk_count,
+        .failure = failure,
+    };
+    err = kms_keyring_unwrap(keyring, &unwrap);
+    KMS_SECRET_AUTO data_key = unwrap.data_key;
+    if (err == KMS_OK && kms_secret_len(data_key) != header->suite->key_len)
+        err = kms_failure_set(
+            failure, KMS_ERR_AUTHENTICATION, "the data key has the wrong length for the suite");
+    if (err == KMS_OK)
+        err = authenticate(header, data_key, contexts->unstored, message, failure);
+    kms_unwrap_settle(&unwrap, err == KMS_OK);
+    return err;
+}
+
 /* The verifier for a signed message, fed with the header. */
 static enum kms_err begin_verifying(const struct kms_header *header, struct kms_signature **out,
     struct kms_envelope_failure *failure)
@@ -517,7 +516,6 @@ enum kms_err kms_message_open(const struct kms_envelope_decrypt_options *options
 {
     KMS_ARENA_AUTO arena;
     KMS_MESSAGE_AUTO message = {0};
-    KMS_SECRET_AUTO data_key = NULL;
     struct contexts contexts;
     kms_arena_init(&arena, SCRATCH_MAX);
     kms_failure_clear(failure);
@@ -533,9 +531,7 @@ enum kms_err kms_message_open(const struct kms_envelope_decrypt_options *options
     if (err == KMS_OK)
         err = begin_verifying(read, &message.signature, failure);
     if (err == KMS_OK)
-        err = unwrap_data_key(options->keyring, read, &contexts, &data_key, failure);
-    if (err == KMS_OK)
-        err = authenticate(read, data_key, contexts.unstored, &message, failure);
+        err = open_header(options->keyring, read, &contexts, &message, failure);
     if (err != KMS_OK)
         return err;
     message.header = *header;

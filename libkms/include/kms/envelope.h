@@ -184,8 +184,9 @@ struct kms_keyring_caching_options {
  * recently used keys make room; keys are wiped when they go. Not cached: writing with suites that derive
  * no message key (0x0014, 0x0046, 0x0078); signed messages, when writing, for each has a key of its own
  * in its context; messages with key slots; with max_bytes, messages whose plaintext_bound is not given.
- * A message that failed to open is not remembered. Nobody asks the service while a key is remembered:
- * what it forbids in the meantime takes effect after max_age_ms. inner is borrowed and must outlive it.
+ * A message that was read is remembered once its header is authenticated; one that failed to open is
+ * not. Nobody asks the service while a key is remembered: what it forbids in the meantime takes effect
+ * after max_age_ms. inner is borrowed and must outlive it.
  * KMS_ERR_INVALID_ARGUMENT.
  */
 KMS_PUBLIC KMS_MUST_USE enum kms_err kms_keyring_new_caching(const struct kms_keyring *inner,

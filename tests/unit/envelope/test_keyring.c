@@ -978,6 +978,78 @@ static void opened_keys_are_remembered(void **state)
     kms_keyring_free(kms);
 }
 
+/* Where in a message of version 2 there is nothing but what authentication finds out. */
+static size_t altered_at(size_t i, const uint8_t *message, size_t len)
+{
+    struct kms_envelope_info *info = inspect(message, len);
+    size_t header_len = (size_t)info->header_len;
+    kms_envelope_info_free(info);
+    const size_t places[] = {3 /* message id */, header_len - 1 /* tag */};
+    return places[i];
+}
+
+static void forgeries_are_not_remembered(void **state)
+{
+    (void)state;
+    struct kms_keyring *kms = service_keyring(ARN_1, NULL, false);
+    struct kms_keyring *keyring = caching(kms, (struct kms_keyring_caching_options){.capacity = 1});
+    const struct kms_envelope_encrypt_options other = {.keyring = kms};
+    size_t len = 0;
+    size_t forged_len = 0;
+    uint8_t *message = hello_under(kms, &len);
+    uint8_t *forged = encrypt_ok(&other, "hello", 5, &forged_len);
+    assert_ok(try_decrypt(keyring, message, len, NULL));
+    for (size_t i = 0; i < 2; i++) {
+        size_t at = altered_at(i, forged, forged_len);
+        forged[at] ^= 1;
+        service.decrypt_calls = 0;
+        for (unsigned calls = 1; calls <= 2; calls++) {
+            assert_int_equal(
+                try_decrypt(keyring, forged, forged_len, NULL), KMS_ERR_AUTHENTICATION);
+            assert_int_equal(service.decrypt_calls, calls);
+        }
+        assert_ok(try_decrypt(keyring, message, len, NULL)); /* it has kept its place */
+        assert_int_equal(service.decrypt_calls, 2);
+        forged[at] ^= 1;
+    }
+    assert_ok(try_decrypt(keyring, forged, forged_len, NULL));
+    assert_ok(try_decrypt(keyring, forged, forged_len, NULL));
+    assert_int_equal(service.decrypt_calls, 3);
+    free(forged);
+    free(message);
+    kms_keyring_free(keyring);
+    kms_keyring_free(kms);
+}
+
+/* Each of several caches remembers what it had to ask for, and nothing else. */
+static void caches_in_caches(void **state)
+{
+    (void)state;
+    const struct kms_keyring_caching_options options = {.capacity = 0};
+    struct kms_keyring *kms = service_keyring(ARN_1, NULL, false);
+    struct kms_keyring *stranger = service_keyring(ARN_2, NULL, false);
+    struct kms_keyring *inner = caching(kms, options);
+    struct kms_keyring *beside = caching(stranger, options);
+    const struct kms_keyring *const children[] = {beside, inner};
+    struct kms_keyring *both = NULL;
+    assert_ok(kms_keyring_new_multi(NULL, children, 2, &both));
+    struct kms_keyring *outer = caching(both, options);
+    size_t len = 0;
+    uint8_t *message = hello_under(kms, &len);
+    assert_ok(try_decrypt(outer, message, len, NULL));
+    assert_ok(try_decrypt(outer, message, len, NULL));
+    assert_ok(try_decrypt(inner, message, len, NULL));
+    assert_int_equal(service.decrypt_calls, 1);
+    assert_int_equal(try_decrypt(beside, message, len, NULL), KMS_ERR_NO_KEY);
+    free(message);
+    kms_keyring_free(outer);
+    kms_keyring_free(both);
+    kms_keyring_free(beside);
+    kms_keyring_free(inner);
+    kms_keyring_free(stranger);
+    kms_keyring_free(kms);
+}
+
 /* Who may open them is asked each time; and what no other file can use takes nobody's place. */
 static void key_slots_are_not_remembered(void **state)
 {
@@ -1047,6 +1119,8 @@ int main(void)
         cmocka_unit_test_setup(replicas_open_each_others_messages, reset_service),
         cmocka_unit_test_setup(data_keys_are_remembered_within_limits, reset_service),
         cmocka_unit_test_setup(opened_keys_are_remembered, reset_service),
+        cmocka_unit_test_setup(forgeries_are_not_remembered, reset_service),
+        cmocka_unit_test_setup(caches_in_caches, reset_service),
         cmocka_unit_test_setup(key_slots_are_not_remembered, reset_service),
         cmocka_unit_test(bounds_are_kept),
     };
