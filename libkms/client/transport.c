@@ -5,11 +5,11 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -84,14 +84,14 @@ static void initialise_curl(void)
 /* libcurl opens the file for each connection, from whatever is the working directory by then. */
 static char *absolute_path(struct kms_str path)
 {
-    char *directory = path.data[0] == '/' ? NULL : getcwd(NULL, 0);
-    size_t size = (directory == NULL ? 0 : strlen(directory) + 1) + path.len + 1;
+    char directory[PATH_MAX] = "";
+    if (path.data[0] != '/' && getcwd(directory, sizeof(directory)) == NULL)
+        directory[0] = '\0'; /* then it stays as it is */
+    size_t size = strlen(directory) + 1 + path.len + 1;
     char *result = OPENSSL_malloc(size);
-
     if (result != NULL)
-        (void)snprintf(result, size, "%s%s%.*s", directory == NULL ? "" : directory,
-            directory == NULL ? "" : "/", (int)path.len, path.data);
-    free(directory);
+        (void)snprintf(result, size, "%s%s%.*s", directory, directory[0] == '\0' ? "" : "/",
+            (int)path.len, path.data);
     return result;
 }
 
