@@ -72,27 +72,91 @@ static enum kms_err create_file(const char *path, struct kmsd_detail *detail)
 }
 
 /* Whoever can write the store can swap policies and states, which no cryptography protects. */
-static enum kms_err check_file(const char *path, struct kmsd_detail *detail)
+static enum kms_err check_writers(
+    const char *what, const char *path, const struct stat *info, struct kmsd_detail *detail)
 {
-    struct stat info;
-    if (stat(path, &info) != 0)
-        return system_failed(
-            "opening the store", path, errno == ENOENT ? KMS_ERR_NOT_FOUND : KMS_ERR_IO, detail);
-    if (!S_ISREG(info.st_mode)) {
-        kmsd_detail_set(detail, "the store %s is not a regular file", path);
+    if (!S_ISREG(info->st_mode)) {
+        kmsd_detail_set(detail, "%s %s is not a regular file", what, path);
         return KMS_ERR_POLICY;
     }
-    if (info.st_uid != geteuid()) {
-        kmsd_detail_set(detail, "the store %s belongs to user id %lu, not to the one kmsd runs as",
-            path, (unsigned long)info.st_uid);
+    if (info->st_uid != geteuid()) {
+        kmsd_detail_set(detail, "%s %s belongs to user id %lu, not to the one kmsd runs as", what,
+            path, (unsigned long)info->st_uid);
         return KMS_ERR_POLICY;
     }
-    if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        kmsd_detail_set(detail, "the store %s may be written by others (mode %04o)", path,
-            (unsigned)(info.st_mode & 07777));
+    if ((info->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        kmsd_detail_set(detail, "%s %s may be written by others (mode %04o)", what, path,
+            (unsigned)(info->st_mode & 07777));
         return KMS_ERR_POLICY;
     }
     return KMS_OK;
+}
+
+/* Whoever can write the folder can put a log beside the store, which SQLite plays into it. */
+static enum kms_err check_folder(const char *path, struct kmsd_detail *detail)
+{
+    char folder[PATH_MAX] = ".";
+    struct stat info;
+    const char *slash = strrchr(path, '/');
+    if (slash != NULL) /* with the slash, so that "/x" gives "/" */
+        (void)snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path) + 1, path);
+    if (stat(folder, &info) != 0)
+        return system_failed("opening the store's folder", folder, KMS_ERR_IO, detail);
+    if (info.st_uid != geteuid() && info.st_uid != 0) {
+        kmsd_detail_set(detail,
+            "the store's folder %s belongs to user id %lu, not to the one kmsd runs as or root",
+            folder, (unsigned long)info.st_uid);
+        return KMS_ERR_POLICY;
+    }
+    if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        kmsd_detail_set(detail, "the store's folder %s may be written by others (mode %04o)",
+            folder, (unsigned)(info.st_mode & 07777));
+        return KMS_ERR_POLICY;
+    }
+    return KMS_OK;
+}
+
+/* What somebody put there while the folder was open to others stays when it no longer is. */
+static enum kms_err check_logs(const char *path, struct kmsd_detail *detail)
+{
+    static const char *const suffixes[] = {"-wal", "-journal"};
+    enum kms_err err = KMS_OK;
+    for (size_t i = 0; err == KMS_OK && i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        char log[PATH_MAX + 16];
+        struct stat info;
+        (void)snprintf(log, sizeof(log), "%s%s", path, suffixes[i]);
+        if (lstat(log, &info) == 0)
+            err = check_writers("the store's log", log, &info, detail);
+        else if (errno != ENOENT)
+            err = system_failed("opening the store's log", log, KMS_ERR_IO, detail);
+    }
+    return err;
+}
+
+/* SQLite follows a symbolic link and keeps the logs beside what it leads to. */
+static enum kms_err check_existing(const char *path, struct kmsd_detail *detail)
+{
+    char real[PATH_MAX];
+    struct stat info;
+    if (realpath(path, real) == NULL || stat(real, &info) != 0)
+        return system_failed(
+            "opening the store", path, errno == ENOENT ? KMS_ERR_NOT_FOUND : KMS_ERR_IO, detail);
+    enum kms_err err = check_writers("the store", path, &info, detail);
+    if (err == KMS_OK)
+        err = check_folder(path, detail);
+    if (err == KMS_OK)
+        err = check_folder(real, detail);
+    if (err == KMS_OK)
+        err = check_logs(real, detail);
+    return err;
+}
+
+static enum kms_err create(const char *path, struct kmsd_detail *detail)
+{
+    enum kms_err err = check_folder(path, detail);
+    if (err == KMS_OK)
+        err = check_logs(path, detail);
+    return err == KMS_OK ? create_file(path, detail) : err;
 }
 
 /* --- the database ----------------------------------------------------------------------------- */
@@ -248,9 +312,9 @@ enum kms_err kmsd_store_open(const char *path, enum kmsd_store_mode mode, struct
         return KMS_ERR_INVALID_ARGUMENT;
     }
     if (mode == KMSD_STORE_CREATE)
-        err = create_file(path, detail);
+        err = create(path, detail);
     else if (mode == KMSD_STORE_EXISTING)
-        err = check_file(path, detail);
+        err = check_existing(path, detail);
     if (err != KMS_OK)
         return err;
     struct kmsd_store *store = calloc(1, sizeof(*store));

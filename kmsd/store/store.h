@@ -146,7 +146,7 @@ enum kmsd_store_mode {
  *   KMS_ERR_BUSY         another process (or this one) holds the store
  *   KMS_ERR_UNSUPPORTED  written by a newer version of kmsd
  *   KMS_ERR_CORRUPT      damaged, or not a store of kmsd at all
- *   KMS_ERR_POLICY       somebody else owns the file or may write to it
+ *   KMS_ERR_POLICY       somebody else owns the file, its log or its folder, or may write to it
  *   KMS_ERR_EXISTS, KMS_ERR_NOT_FOUND, KMS_ERR_IO, KMS_ERR_NO_MEMORY
  *
  * detail (may be NULL) explains. A file whose creation failed is removed again. */

@@ -45,6 +45,15 @@ with tempfile.TemporaryDirectory() as folder:
         os.chmod(root_key, 0o640)
         refused(run, "root")
         os.chmod(root_key, 0o600)
+    with check("run refuses a directory, or a log of the store, that others can write"):
+        os.chmod(data, 0o770)
+        refused(run, "may be written by others (mode 0770)")
+        os.chmod(data, 0o700)
+        log = database + "-wal"
+        with open(log, "wb"):
+            os.chmod(log, 0o666)
+        refused(run, log + " may be written by others")
+        os.remove(log)
     with check("run refuses another root key"):
         other = os.path.join(folder, "other")
         init_data_dir(other)

@@ -260,6 +260,12 @@ static void opens_only_what_belongs_together(void **state)
     assert_null(second.store);
     kmsd_datadir_close(&datadir);
 
+    assert_int_equal(chmod(scratch->data, 0777), 0);
+    assert_int_equal(
+        kmsd_datadir_open(scratch->data, scratch->key, &datadir, &detail), KMS_ERR_POLICY);
+    assert_non_null(strstr(detail.text, "0777"));
+    assert_int_equal(chmod(scratch->data, 0700), 0);
+
     assert_int_equal(chmod(scratch->key, 0640), 0);
     assert_int_equal(
         kmsd_datadir_open(scratch->data, scratch->key, &datadir, &detail), KMS_ERR_POLICY);

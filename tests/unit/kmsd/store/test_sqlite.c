@@ -515,6 +515,92 @@ static void a_store_that_others_may_write_is_refused(void **state)
     }
 }
 
+static void a_folder_that_others_may_write_is_refused(void **state)
+{
+    static const mode_t modes[] = {0777, 0770, 01777};
+    struct fixture *fixture = *state;
+    struct kmsd_detail detail = {""};
+    kmsd_store_close(open_ok(fixture->path, KMSD_STORE_CREATE));
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        char mode[8];
+        (void)snprintf(mode, sizeof(mode), "%04o", (unsigned)modes[i]);
+        assert_int_equal(chmod(fixture->folder, modes[i]), 0);
+        assert_int_equal(open_fails(fixture->path, KMSD_STORE_EXISTING, &detail), KMS_ERR_POLICY);
+        assert_non_null(strstr(detail.text, "folder"));
+        assert_non_null(strstr(detail.text, mode));
+    }
+    assert_int_equal(chmod(fixture->folder, 0755), 0);
+    kmsd_store_close(open_ok(fixture->path, KMSD_STORE_EXISTING));
+    if (geteuid() == 0) {
+        assert_int_equal(chown(fixture->folder, 65534, 65534), 0);
+        assert_int_equal(open_fails(fixture->path, KMSD_STORE_EXISTING, &detail), KMS_ERR_POLICY);
+        assert_non_null(strstr(detail.text, "65534"));
+    }
+}
+
+static void no_store_is_made_where_others_may_write(void **state)
+{
+    struct fixture *fixture = *state;
+    struct kmsd_detail detail = {""};
+    assert_int_equal(chmod(fixture->folder, 0777), 0);
+    assert_int_equal(open_fails(fixture->path, KMSD_STORE_CREATE, &detail), KMS_ERR_POLICY);
+    assert_int_equal(access(fixture->path, F_OK), -1);
+}
+
+/* A link in a good folder to a store in one that is not, and the other way round. */
+static void the_folders_of_a_link_and_its_target_are_looked_at(void **state)
+{
+    struct fixture *fixture = *state;
+    struct kmsd_detail detail = {""};
+    char folder[80];
+    char link[96];
+    (void)snprintf(folder, sizeof(folder), "%s/links", fixture->folder);
+    (void)snprintf(link, sizeof(link), "%s/store", folder);
+    kmsd_store_close(open_ok(fixture->path, KMSD_STORE_CREATE));
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(symlink(fixture->path, link), 0);
+    kmsd_store_close(open_ok(link, KMSD_STORE_EXISTING));
+    assert_int_equal(chmod(folder, 0777), 0);
+    assert_int_equal(open_fails(link, KMSD_STORE_EXISTING, &detail), KMS_ERR_POLICY);
+    assert_int_equal(chmod(folder, 0700), 0);
+    assert_int_equal(chmod(fixture->folder, 0777), 0);
+    assert_int_equal(open_fails(link, KMSD_STORE_EXISTING, &detail), KMS_ERR_POLICY);
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+/* Somebody may have put it there while the folder was open to them. */
+static void a_log_that_others_may_write_is_refused(void **state)
+{
+    static const char *const suffixes[] = {"-wal", "-journal"};
+    struct fixture *fixture = *state;
+    struct kmsd_detail detail = {""};
+    kmsd_store_close(open_ok(fixture->path, KMSD_STORE_CREATE));
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        char log[112];
+        (void)snprintf(log, sizeof(log), "%s%s", fixture->path, suffixes[i]);
+        assert_int_equal(symlink(fixture->path, log), 0);
+        assert_int_equal(open_fails(fixture->path, KMSD_STORE_EXISTING, &detail), KMS_ERR_POLICY);
+        assert_non_null(strstr(detail.text, "regular"));
+        assert_int_equal(unlink(log), 0);
+        int fd = open(log, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(fchmod(fd, 0666), 0);
+        assert_int_equal(open_fails(fixture->path, KMSD_STORE_EXISTING, &detail), KMS_ERR_POLICY);
+        assert_non_null(strstr(detail.text, log));
+        assert_non_null(strstr(detail.text, "0666"));
+        assert_int_equal(fchmod(fd, 0600), 0);
+        if (geteuid() == 0) {
+            assert_int_equal(fchown(fd, 65534, 65534), 0);
+            assert_int_equal(
+                open_fails(fixture->path, KMSD_STORE_EXISTING, &detail), KMS_ERR_POLICY);
+            assert_int_equal(fchown(fd, 0, 0), 0);
+        }
+        (void)close(fd);
+        kmsd_store_close(open_ok(fixture->path, KMSD_STORE_EXISTING)); /* kmsd's own is welcome */
+    }
+}
+
 /* Whether another process holds SQLite's locks on the file (PENDING_BYTE and what follows it). What
  * SQLite itself says in a child may be what it remembers from its parent. */
 static bool is_locked(const char *path)
@@ -894,6 +980,10 @@ int main(void)
         in_a_folder(names_are_checked),
         in_a_folder(names_are_not_uris),
         in_a_folder(a_store_that_others_may_write_is_refused),
+        in_a_folder(a_folder_that_others_may_write_is_refused),
+        in_a_folder(no_store_is_made_where_others_may_write),
+        in_a_folder(the_folders_of_a_link_and_its_target_are_looked_at),
+        in_a_folder(a_log_that_others_may_write_is_refused),
         in_a_folder(a_second_opener_is_refused),
         in_a_folder(damage_is_noticed),
         in_a_folder(damage_of_an_index_shows_in_the_background),
