@@ -158,7 +158,7 @@ static void tell_loss(struct kmsd_audit *audit)
     if (record.err != KMS_OK ||
         kmsd_spool_put_record(audit->writer.spool, kms_buf_str(&record), &number) != KMS_OK)
         return; /* next time */
-    tell(audit, KMSD_AUDIT_ERROR, "%llu requests were served unrecorded",
+    tell(audit, KMSD_AUDIT_ERROR, "%llu records of the audit trail were lost",
         (unsigned long long)(lost - audit->told_lost));
     audit->told_lost = lost;
 }
@@ -254,6 +254,7 @@ static void rouse(struct kmsd_audit *audit)
 struct wanted {
     const struct kmsd_audit_packing *packing; /* NULL: record */
     struct kms_str record;
+    bool was_done; /* false: it was refused or failed, so that nothing came of it */
 };
 
 static enum kms_err put_once(
@@ -286,17 +287,22 @@ static enum kms_err put_into_spool(
     return err;
 }
 
+/* Nothing of it reached the spool. What was refused for just that reason is no loss; what was done all the
+ * same, by a request under way or by kmsd itself, is one in either mode. */
+static enum kms_err lose(struct kmsd_audit *audit, const struct wanted *wanted)
+{
+    bool goes_on = audit->options.on_failure == KMSD_AUDIT_CONTINUE;
+    if (goes_on || wanted->was_done)
+        atomic_fetch_add(&audit->lost, 1);
+    return goes_on ? KMS_OK : KMS_ERR_IO;
+}
+
 static enum kms_err put(struct kmsd_audit *audit, const struct wanted *wanted)
 {
     uint64_t number = 0;
     enum kms_err err = put_into_spool(audit, wanted, &number);
-    if (err != KMS_OK) {
-        if (audit->options.on_failure == KMSD_AUDIT_CONTINUE) {
-            atomic_fetch_add(&audit->lost, 1);
-            return KMS_OK;
-        }
-        return KMS_ERR_IO;
-    }
+    if (err != KMS_OK)
+        return lose(audit, wanted);
     if (audit->options.sync == KMSD_AUDIT_SYNC_ALWAYS)
         err = make_durable(audit, number);
     else
@@ -324,7 +330,8 @@ enum kms_err kmsd_audit_record(struct kmsd_audit *audit, const struct kmsd_audit
         kmsd_audit_omit_parameters(&full);
         kmsd_audit_pack_begin(&full, &packing);
     }
-    return put(audit, &(struct wanted){.packing = &packing});
+    return put(
+        audit, &(struct wanted){.packing = &packing, .was_done = request->error_code.data == NULL});
 }
 
 enum kms_err kmsd_audit_happened(
@@ -340,8 +347,10 @@ enum kms_err kmsd_audit_happened(
     if (full.region.data == NULL)
         full.region = audit->options.region;
     kmsd_audit_write_happening(&record, &full, audit->options.now_ms());
-    return record.err != KMS_OK ? record.err
-                                : put(audit, &(struct wanted){.record = kms_buf_str(&record)});
+    if (record.err != KMS_OK)
+        return record.err;
+    return put(audit, &(struct wanted){.record = kms_buf_str(&record),
+                          .was_done = happening->error_code.data == NULL});
 }
 
 bool kmsd_audit_is_ready(const struct kmsd_audit *audit)

@@ -65,14 +65,14 @@ KMS_MUST_USE enum kms_err kmsd_audit_open(
 /* Writes what is left, signs a last digest and closes. NULL is allowed. */
 void kmsd_audit_close(struct kmsd_audit *audit);
 
-/* Whether requests may be served: false while the trail can't be written and on_failure is REFUSE.
- * A glance at memory; NULL is always ready. */
+/* Whether requests may be served, and jobs done: false while the trail can't be written and on_failure
+ * is REFUSE. A glance at memory; NULL is always ready. */
 bool kmsd_audit_is_ready(const struct kmsd_audit *audit);
 
 struct kmsd_audit_status {
     bool is_writing;    /* false: the trail can't be written at the moment */
     uint64_t records;   /* in the trail */
-    uint64_t lost;      /* since start: neither written nor refused (on_failure = continue) */
+    uint64_t lost;      /* since start; REFUSE: of what was done all the same */
     uint64_t sink_sent; /* lines, to both sinks */
     uint64_t sink_lost;
 };

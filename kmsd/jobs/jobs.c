@@ -109,6 +109,11 @@ static enum kms_err carry_out(struct kmsd_jobs *jobs, const struct kmsd_key *key
     return KMS_OK;
 }
 
+static bool may_act(const struct kmsd_jobs *jobs)
+{
+    return jobs->options.may_act == NULL || jobs->options.may_act(jobs->options.context);
+}
+
 /* Whether it is the current snapshot, and still due, shows under the lock alone. */
 static enum kms_err do_due(
     struct kmsd_jobs *jobs, const struct kmsd_key *seen, int64_t now_ms, bool deletions_wait)
@@ -133,7 +138,7 @@ static enum kms_err do_due(
 
 /* --- passes ----------------------------------------------------------------------------------- */
 
-/* Everything that is due, in batches. What fails is left for a later pass. */
+/* Everything that is due, in batches. What fails, or may not be done now, is left for a later pass. */
 static enum kms_err do_pass(struct kmsd_jobs *jobs)
 {
     struct kmsd_keys *keys = jobs->options.keys;
@@ -145,7 +150,8 @@ static enum kms_err do_pass(struct kmsd_jobs *jobs)
         const struct kmsd_key *due[BATCH];
         size_t count = kmsd_keys_take_due(keys, now_ms, deletions_wait, due, BATCH);
         for (size_t i = 0; i < count; i++) {
-            enum kms_err err = do_due(jobs, due[i], now_ms, deletions_wait);
+            enum kms_err err =
+                may_act(jobs) ? do_due(jobs, due[i], now_ms, deletions_wait) : KMS_ERR_IO;
             if (err != KMS_OK) {
                 first = first == KMS_OK ? err : first;
                 kmsd_keys_expect(keys, now_ms);

@@ -5,8 +5,8 @@
  * One thread asks the clock every second or so; what is due is read from the keys themselves, so a restart
  * loses nothing and a clock that steps, either way, is followed (but see watch.h). Each job is one
  * change of one key under the writer's lock, checked again there, durable or not made at all. What
- * fails is tried again after half a minute. Once a minute, and at the end, the last uses of keys are
- * saved, all in few transactions.
+ * fails, or may not be done now (may_act), is tried again after half a minute. Once a minute, and at the
+ * end, the last uses of keys are saved, all in few transactions.
  */
 #ifndef KMSD_JOBS_JOBS_H
 #define KMSD_JOBS_JOBS_H
@@ -28,6 +28,9 @@ enum kmsd_jobs_event {
 typedef void kmsd_jobs_report(void *context, enum kmsd_jobs_event event, const struct kmsd_key *key,
     int64_t now_ms, enum kms_err err);
 
+/* Whether jobs may be done at the moment: false while they could not be recorded. */
+typedef bool kmsd_jobs_may_act(void *context);
+
 struct kmsd_jobs_options {
     struct kmsd_keys *keys;
     struct kmsd_store *store;
@@ -35,8 +38,9 @@ struct kmsd_jobs_options {
     /* On a clock that nobody sets and that counts while the machine sleeps. NULL: the hour is set on
      * purpose (kmsd dev --virtual-clock), deletions follow it at once. */
     int64_t (*elapsed_ms)(void);
-    int64_t tick_ms;          /* how often the thread asks the clock; 0: no thread, see _catch_up */
-    kmsd_jobs_report *report; /* NULL: nobody listens */
+    int64_t tick_ms; /* how often the thread asks the clock; 0: no thread, see _catch_up */
+    kmsd_jobs_may_act *may_act; /* asked before each job, without a lock of keys; NULL: always */
+    kmsd_jobs_report *report;   /* NULL: nobody listens */
     void *context;
 };
 
@@ -48,7 +52,8 @@ KMS_MUST_USE enum kms_err kmsd_jobs_start(
 /* Ends the thread after the job at hand. NULL is allowed. */
 void kmsd_jobs_stop(struct kmsd_jobs *jobs);
 
-/* Does what is due now, on the calling thread: when it returns, nothing is. The first error. */
+/* Does what is due now, on the calling thread: when it returns, nothing is. The first error;
+ * KMS_ERR_IO, too, when a job may not be done now. */
 KMS_MUST_USE enum kms_err kmsd_jobs_catch_up(struct kmsd_jobs *jobs);
 
 #endif

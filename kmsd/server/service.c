@@ -162,6 +162,13 @@ static void log_job(void *context, enum kmsd_jobs_event event, const struct kmsd
             key->arn.data, undone[event], kms_err_text(err));
 }
 
+/* Nothing is done while it is known that it can't be recorded, as with requests. */
+static bool may_do_jobs(void *context)
+{
+    const struct kmsd_service_audited *audited = context;
+    return kmsd_audit_is_ready(audited->audit);
+}
+
 static enum kms_err start_jobs(const struct kmsd_service *service,
     const struct kmsd_service_audited *audited, struct kmsd_jobs **out, struct kmsd_detail *detail)
 {
@@ -171,6 +178,7 @@ static enum kms_err start_jobs(const struct kmsd_service *service,
         .now_ms = kmsd_clock_now_ms,
         .elapsed_ms = service->virtual_clock ? NULL : kmsd_clock_elapsed_ms,
         .tick_ms = JOBS_TICK_MS,
+        .may_act = may_do_jobs,
         .report = log_job,
         .context = (void *)(uintptr_t)audited,
     };

@@ -396,13 +396,9 @@ static void threads_share_it(void **state)
 
 /* --- when it can't be written ----------------------------------------------------------------- */
 
-/* A directory stands where the next file has to be. */
-static void refuses_what_it_cannot_record(void **state)
+/* Puts a directory where the next file has to be, and records until that shows. */
+static void stop_writing(struct fixture *f, char path[160])
 {
-    struct fixture *f = *state;
-    char path[160];
-    f->options.file_bytes = 2048;
-    open_trail(f);
     record_many(f, 8);
     assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
     uint32_t next = 1;
@@ -417,10 +413,71 @@ static void refuses_what_it_cannot_record(void **state)
     }
     assert_int_equal(err, KMS_ERR_IO);
     assert_false(kmsd_audit_is_ready(f->trail));
+}
+
+static void refuses_what_it_cannot_record(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    f->options.file_bytes = 2048;
+    open_trail(f);
+    stop_writing(f, path);
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(kmsd_audit_flush(f->trail), KMS_OK);
     assert_true(kmsd_audit_is_ready(f->trail));
     assert_int_equal(access(path, F_OK), 0);
+}
+
+static uint64_t lost_so_far(struct fixture *f)
+{
+    return kmsd_audit_status(f->trail).lost;
+}
+
+/* Until nothing fits into the spool any more; each that does not is counted. */
+static void fill_spool(struct fixture *f, struct kms_str details)
+{
+    const struct kmsd_audit_happening happening = {.event_name = "DeleteKey", .details = details};
+    uint64_t before = lost_so_far(f);
+    for (int i = 0; i < 100000 && lost_so_far(f) == before; i++)
+        (void)!kmsd_audit_happened(f->trail, &happening);
+    assert_true(lost_so_far(f) == before + 1);
+    assert_int_equal(kmsd_audit_happened(f->trail, &happening), KMS_ERR_IO);
+    assert_true(lost_so_far(f) == before + 2);
+}
+
+/* What was done and left nothing in the spool is counted, though requests are refused; what was refused is
+ * not. */
+static void what_was_done_and_lost_is_told_of(void **state)
+{
+    static char large[64 * 1024];
+    struct fixture *f = *state;
+    char path[160];
+    char told[64];
+    (void)snprintf(large, sizeof(large), "{\"x\":\"%0*d\"}", (int)sizeof(large) - 16, 0);
+    f->options.file_bytes = 2048;
+    open_trail(f);
+    stop_writing(f, path);
+    assert_true(lost_so_far(f) == 0);
+    fill_spool(f, kms_str(large));
+    fill_spool(f, kms_str(NULL));
+    uint64_t lost = lost_so_far(f);
+    for (int i = 0; i < 100 && lost_so_far(f) == lost; i++)
+        assert_int_equal(record_one(f, "CreateKey", NULL), KMS_ERR_IO);
+    assert_true(lost_so_far(f) == ++lost);
+    assert_int_equal(record_one(f, "CreateKey", "ServiceUnavailable"), KMS_ERR_IO);
+    assert_true(lost_so_far(f) == lost);
+
+    assert_int_equal(rmdir(path), 0);
+    close_trail(f);
+    size_t count = 0;
+    (void)snprintf(told, sizeof(told), "{\"records\":%llu}", (unsigned long long)lost);
+    for (uint32_t file = 1;; file++) {
+        path_of(f, KMS_TRAIL_RECORDS, file, path);
+        if (access(path, F_OK) != 0)
+            break;
+        count += count_records(f, file, told);
+    }
+    assert_int_equal(count, 1);
 }
 
 /* --- what makes no record --------------------------------------------------------------------- */
@@ -611,6 +668,7 @@ int main(void)
         WITH_TRAIL(always_means_on_disk),
         WITH_TRAIL(threads_share_it),
         WITH_TRAIL(refuses_what_it_cannot_record),
+        WITH_TRAIL(what_was_done_and_lost_is_told_of),
         WITH_TRAIL(what_is_too_large_holds_up_nothing),
         WITH_TRAIL(without_its_parameters_it_may_fit),
         WITH_TRAIL(what_was_left_is_taken_over),

@@ -50,6 +50,14 @@ static void count(void *context, enum kmsd_jobs_event event, const struct kmsd_k
     *(err == KMS_OK ? &seen.done[event] : &seen.failed[event]) += 1;
 }
 
+static bool forbidden;
+
+static bool may_act(void *context)
+{
+    (void)context;
+    return !forbidden;
+}
+
 /* A clock that nobody sets runs beside the hour when watched. */
 static struct kmsd_jobs *start(struct rig *rig, bool watched)
 {
@@ -59,6 +67,7 @@ static struct kmsd_jobs *start(struct rig *rig, bool watched)
         .store = rig->store,
         .now_ms = now,
         .elapsed_ms = watched ? elapsed : NULL,
+        .may_act = may_act,
         .report = count,
     };
     memset(&seen, 0, sizeof(seen));
@@ -280,6 +289,52 @@ static void test_failures_are_tried_again(void **state)
     assert_int_equal(seen.done[KMSD_JOBS_DELETED], 1);
     assert_int_equal(seen.done[KMSD_JOBS_ROTATED], 1);
     assert_null(find(rig, "K"));
+    kmsd_jobs_stop(jobs);
+    rig_close(rig);
+    rig_now_ms = then;
+}
+
+/* What can't be recorded is not done, and not tried; its turn comes. */
+static void test_what_may_not_be_done_waits(void **state)
+{
+    (void)state;
+    int64_t then = rig_now_ms;
+    struct rig *rig = rig_open(true);
+    struct kmsd_jobs *jobs = start(rig, false);
+    rig_key(rig, "K");
+    rig_key(rig, "R");
+    rig_ok(rig, "ScheduleKeyDeletion", "{'KeyId':'${K}','PendingWindowInDays':7}");
+    rig_ok(rig, "EnableKeyRotation", "{'KeyId':'${R}','RotationPeriodInDays':90}");
+    const struct kmsd_key *key = find(rig, "K");
+    uint8_t wrapped[256];
+    size_t len = key->materials[0].wrapped.len;
+    assert_in_range(len, 32, sizeof(wrapped));
+    memcpy(wrapped, key->materials[0].wrapped.data, len);
+    kmsd_key_release(key);
+
+    static const size_t none[sizeof(seen.done) / sizeof(seen.done[0])];
+    forbidden = true;
+    rig_now_ms += 90 * DAY_MS;
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(kmsd_jobs_catch_up(jobs), KMS_ERR_IO);
+        assert_memory_equal(seen.done, none, sizeof(none));
+        assert_memory_equal(seen.failed, none, sizeof(none));
+        key = find(rig, "K");
+        assert_non_null(key);
+        assert_int_equal(key->material_count, 1);
+        kmsd_key_release(key);
+        key = find(rig, "R");
+        assert_int_equal(key->material_count, 1);
+        kmsd_key_release(key);
+        assert_true(is_on_disk(rig, wrapped, len));
+    }
+
+    forbidden = false;
+    assert_int_equal(kmsd_jobs_catch_up(jobs), KMS_OK);
+    assert_int_equal(seen.done[KMSD_JOBS_DELETED], 1);
+    assert_int_equal(seen.done[KMSD_JOBS_ROTATED], 1);
+    assert_null(find(rig, "K"));
+    assert_false(is_on_disk(rig, wrapped, len));
     kmsd_jobs_stop(jobs);
     rig_close(rig);
     rig_now_ms = then;
@@ -544,6 +599,7 @@ int main(void)
         cmocka_unit_test(test_deletion_after_a_pause),
         cmocka_unit_test(test_a_wrong_clock_deletes_nothing),
         cmocka_unit_test(test_failures_are_tried_again),
+        cmocka_unit_test(test_what_may_not_be_done_waits),
         T(test_rotation),
         T(test_thread),
         cmocka_unit_test(test_expiry),
