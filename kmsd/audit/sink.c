@@ -62,6 +62,12 @@ static struct kms_str take_lines(struct kms_str lines, size_t max)
     return (struct kms_str){lines.data, end == NULL ? lines.len : (size_t)(end - lines.data) + 1};
 }
 
+/* With the lock held. */
+static bool is_time_up(const struct kmsd_sink *sink)
+{
+    return sink->is_stopping && kms_clock_monotonic_ms() >= sink->stop_at_ms;
+}
+
 /* --- where they go ---------------------------------------------------------------------------- */
 
 /* The socket that syslog(3) writes to, and with systemd the journal reads. syslog(3) itself does not tell
@@ -126,6 +132,21 @@ static size_t drop_answer(char *data, size_t size, size_t count, void *context)
     return size * count;
 }
 
+/* libcurl asks often, about once a second while nothing moves: other than 0 ends the request. */
+static int ends_request(
+    void *context, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
+{
+    struct kmsd_sink *sink = context;
+    (void)down_all;
+    (void)down;
+    (void)up_all;
+    (void)up;
+    (void)pthread_mutex_lock(&sink->lock);
+    bool is_over = is_time_up(sink);
+    (void)pthread_mutex_unlock(&sink->lock);
+    return is_over;
+}
+
 /* All of the lines or none: it takes them off. */
 static bool send_to_hook(struct kmsd_sink *sink, struct kms_str *lines)
 {
@@ -155,6 +176,9 @@ static enum kms_err set_up_hook(struct kmsd_sink *sink, const char *url)
               curl_easy_setopt(sink->curl, CURLOPT_USERAGENT, "kmsd") == CURLE_OK &&
               curl_easy_setopt(sink->curl, CURLOPT_WRITEFUNCTION, drop_answer) == CURLE_OK &&
               curl_easy_setopt(sink->curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+              curl_easy_setopt(sink->curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+              curl_easy_setopt(sink->curl, CURLOPT_XFERINFOFUNCTION, ends_request) == CURLE_OK &&
+              curl_easy_setopt(sink->curl, CURLOPT_XFERINFODATA, sink) == CURLE_OK &&
               curl_easy_setopt(sink->curl, CURLOPT_TIMEOUT_MS, (long)POST_TIMEOUT_MS) == CURLE_OK;
     bool is_web = strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0;
     return ok && is_web ? KMS_OK : KMS_ERR_CONFIG;
@@ -202,13 +226,8 @@ static void pause_for(struct kmsd_sink *sink, int64_t ms)
     }
 }
 
-static bool is_time_up(const struct kmsd_sink *sink)
-{
-    return sink->is_stopping && kms_clock_monotonic_ms() >= sink->stop_at_ms;
-}
-
-/* With the lock held, which it leaves while it sends. */
-static void send_some(struct kmsd_sink *sink, struct kms_buf *batch)
+/* With the lock held, which it leaves while it sends. How many lines are left because time is up. */
+static uint64_t send_some(struct kmsd_sink *sink, struct kms_buf *batch)
 {
     int64_t pause_ms = RETRY_FIRST_MS;
     uint64_t too_long = 0;
@@ -225,25 +244,51 @@ static void send_some(struct kmsd_sink *sink, struct kms_buf *batch)
             pause_ms = pause_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : pause_ms * 2;
         }
     }
-    uint64_t lost = count_lines(lines) + too_long;
-    sink->sent += count - lost;
-    sink->lost += lost;
+    uint64_t unsent = count_lines(lines);
+    sink->sent += count - unsent - too_long;
+    sink->lost += unsent + too_long;
+    return unsent;
+}
+
+static const char *name_of(const struct kmsd_sink *sink)
+{
+    return sink->url == NULL ? "syslog" : "webhook";
+}
+
+/* What time did not suffice for is lost: what waits, and what was being sent. With the lock held, which it
+ * leaves to tell. */
+static void give_up(struct kmsd_sink *sink, uint64_t unsent)
+{
+    uint64_t waiting = count_lines(kms_buf_str(&sink->queue));
+    sink->lost += waiting;
+    kms_buf_reset(&sink->queue);
+    if (unsent + waiting == 0)
+        return;
+    char text[160];
+    (void)snprintf(text, sizeof(text),
+        "the audit sink %s is closed: %llu records that waited are lost to it", name_of(sink),
+        (unsigned long long)(unsent + waiting));
+    (void)pthread_mutex_unlock(&sink->lock);
+    sink->options.say(sink->options.context, true, text);
+    (void)pthread_mutex_lock(&sink->lock);
 }
 
 static void *run(void *arg)
 {
     struct kmsd_sink *sink = arg;
     struct kms_buf batch;
+    uint64_t unsent = 0;
     kms_buf_init(&batch, POST_MAX + (1 << 20));
     (void)pthread_mutex_lock(&sink->lock);
     while (!is_time_up(sink)) {
         if (sink->queue.len != 0)
-            send_some(sink, &batch);
+            unsent += send_some(sink, &batch);
         else if (sink->is_stopping)
             break;
         else
             (void)pthread_cond_wait(&sink->changed, &sink->lock);
     }
+    give_up(sink, unsent);
     (void)pthread_mutex_unlock(&sink->lock);
     kms_buf_clean_up(&batch);
     return NULL;
@@ -268,8 +313,7 @@ void kmsd_sink_put(struct kmsd_sink *sink, struct kms_str lines)
     if (has_changed) {
         char text[160];
         (void)snprintf(text, sizeof(text), "the audit sink %s %s: %llu records lost to it so far",
-            sink->url == NULL ? "syslog" : "webhook", fits ? "keeps up again" : "does not keep up",
-            (unsigned long long)lost);
+            name_of(sink), fits ? "keeps up again" : "does not keep up", (unsigned long long)lost);
         sink->options.say(sink->options.context, !fits, text);
     }
 }

@@ -23,7 +23,8 @@ struct kmsd_sink_options {
 KMS_MUST_USE enum kms_err kmsd_sink_open(
     const struct kmsd_sink_options *options, struct kmsd_sink **out);
 
-/* Tries for a moment to get rid of what waits, then stops. NULL is allowed. */
+/* Tries for a moment (some 3 s at most) to get rid of what waits, then stops; what is left is lost, counted,
+ * and said so. NULL is allowed. */
 void kmsd_sink_close(struct kmsd_sink *sink);
 
 /* Lines with their newlines. Never waits. NULL is allowed. */
