@@ -62,18 +62,6 @@ static struct kms_str trim(struct kms_str text)
     return text;
 }
 
-/* "value # why" is "value"; "value#1" is itself. */
-static struct kms_str without_comment(struct kms_str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (starts_comment(text.data[i]) && (i == 0 || is_blank(text.data[i - 1]))) {
-            text.len = i;
-            break;
-        }
-    }
-    return trim(text);
-}
-
 static struct kms_str lower_case(struct kms_arena *arena, struct kms_str text)
 {
     struct kms_str copy = kms_arena_str(arena, text);
@@ -183,7 +171,7 @@ static enum kms_err add_property(struct parser *parser, struct kms_str line)
     struct kms_str value = {line.data + split + 1, line.len - split - 1};
 
     struct kms_profile_property *property = NULL;
-    enum kms_err err = make_property(parser, name, without_comment(trim(value)), &property);
+    enum kms_err err = make_property(parser, name, trim(value), &property);
     if (err != KMS_OK)
         return err;
     for (const struct kms_profile_property *known = parser->section->properties; known != NULL;
@@ -201,9 +189,8 @@ static enum kms_err continue_property(struct parser *parser, struct kms_str line
 {
     struct kms_profile_property *property = parser->property;
     if (property->value.len > 0) {
-        struct kms_str rest = without_comment(line);
         struct kms_str joined = kms_arena_printf(&parser->file->arena, "%.*s\n%.*s",
-            (int)property->value.len, property->value.data, (int)rest.len, rest.data);
+            (int)property->value.len, property->value.data, (int)line.len, line.data);
         if (joined.data == NULL)
             return KMS_ERR_LIMIT;
         property->value = joined;
@@ -215,8 +202,8 @@ static enum kms_err continue_property(struct parser *parser, struct kms_str line
     size_t split = (size_t)(equals - line.data);
     struct kms_str value = {equals + 1, line.len - split - 1};
     struct kms_profile_property *nested = NULL;
-    enum kms_err err = make_property(
-        parser, trim((struct kms_str){line.data, split}), without_comment(trim(value)), &nested);
+    enum kms_err err =
+        make_property(parser, trim((struct kms_str){line.data, split}), trim(value), &nested);
     if (err != KMS_OK)
         return err;
     nested->next = property->nested; /* newest first: of two, the later one counts */

@@ -2,8 +2,8 @@
  * The AWS CLI's shared files: ~/.aws/config and ~/.aws/credentials.
  *
  * An INI dialect. "[section]" lines, below them "name = value" (names in any letter case). Lines
- * that begin with '#' or ';' are comments, and so is what follows a blank and '#' or ';' in a
- * value. A line indented deeper than the name above it continues that name's value; below an empty
+ * that begin with '#' or ';' are comments; behind a value these are part of it, as in
+ * credential_process = sh -c "a ; b". A line indented deeper than the name above it continues that name's value; below an empty
  * value such lines are "name = value" pairs of their own (as in "s3 =" and [services]). A section
  * or a name that occurs twice is an error, as it is to the CLI.
  *
