@@ -107,17 +107,24 @@ static enum kms_err classify_section(struct parser *parser, struct kms_profile_s
     return section->name.data == NULL ? KMS_ERR_NO_MEMORY : KMS_OK;
 }
 
+/* "[profile x]" and "[profile "x"]" are one profile, of which the AWS CLI would take the last. That
+ * "[default]" stands beside "[profile default]" is in order. */
+static bool is_known(const struct parser *parser, const struct kms_profile_section *section)
+{
+    const struct kms_profile_section *known = parser->file->sections;
+    while (known != NULL &&
+           (known->kind != section->kind || known->explicit_default != section->explicit_default ||
+               !kms_str_eq(known->name, section->name)))
+        known = known->next;
+    return known != NULL;
+}
+
 static enum kms_err add_section(struct parser *parser, struct kms_str line)
 {
     const char *end = memchr(line.data, ']', line.len);
     if (end == NULL || end == line.data + 1)
         return KMS_ERR_SYNTAX;
     struct kms_str header = trim((struct kms_str){line.data + 1, (size_t)(end - line.data) - 1});
-    for (const struct kms_profile_section *known = parser->file->sections; known != NULL;
-         known = known->next) {
-        if (kms_str_eq(known->header, header))
-            return KMS_ERR_SYNTAX;
-    }
     if (++parser->section_count > KMS_PROFILE_MAX_SECTIONS)
         return KMS_ERR_LIMIT;
 
@@ -130,6 +137,8 @@ static enum kms_err add_section(struct parser *parser, struct kms_str line)
     enum kms_err err = classify_section(parser, section);
     if (err != KMS_OK)
         return err;
+    if (is_known(parser, section))
+        return KMS_ERR_SYNTAX;
     *parser->next_section = section;
     parser->next_section = &section->next;
     parser->section = section;

@@ -3,9 +3,11 @@
  *
  * An INI dialect. "[section]" lines, below them "name = value" (names in any letter case). Lines
  * that begin with '#' or ';' are comments; behind a value these are part of it, as in
- * credential_process = sh -c "a ; b". A line indented deeper than the name above it continues that name's value; below an empty
- * value such lines are "name = value" pairs of their own (as in "s3 =" and [services]). A section
- * or a name that occurs twice is an error, as it is to the CLI.
+ * credential_process = sh -c "a ; b". A line indented deeper than the name above it continues that
+ * name's value; below an empty value such lines are "name = value" pairs of their own (as in "s3 ="
+ * and [services]). A section or a name that occurs twice is an error, as it is to the CLI, and so
+ * are two headers of one profile, "[profile x]" and "[profile "x"]", of which the CLI takes the
+ * last.
  *
  * Source: AWS CLI User Guide, "Configuration and credential file settings"; AWS SDKs and Tools
  * Reference Guide, "Shared config and credentials files".

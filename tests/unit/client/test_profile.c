@@ -179,6 +179,17 @@ static void test_profile_default_wins(void **state)
     assert_value(&two, "default", "region", "b");
 }
 
+static void test_names_of_other_kinds_do_not_repeat(void **state)
+{
+    (void)state;
+    FILE_AUTO file;
+    parse(KMS_PROFILE_CONFIG, "[profile a]\nregion=r\n[services a]\n[a]\nregion=s\n", &file);
+    assert_value(&file, "a", "region", "r");
+    FILE_AUTO credentials;
+    parse(KMS_PROFILE_CREDENTIALS, "[profile a]\n[profile \"a\"]\n[a]\nregion=r\n", &credentials);
+    assert_value(&credentials, "a", "region", "r");
+}
+
 static void test_refuses_malformed_files(void **state)
 {
     (void)state;
@@ -187,12 +198,15 @@ static void test_refuses_malformed_files(void **state)
         size_t len; /* 0: strlen */
         size_t line;
     } rows[] = {
-        {"region = x\n", 0, 1},                        /* before any section */
-        {"[default]\nregion\n", 0, 2},                 /* no delimiter */
-        {"[default]\n= x\n", 0, 2},                    /* no name */
-        {"[default\nregion = x\n", 0, 1},              /* no bracket */
-        {"[]\n", 0, 1},                                /* no header */
-        {"[a]\n[b]\n[a]\n", 0, 3},                     /* section twice */
+        {"region = x\n", 0, 1},                   /* before any section */
+        {"[default]\nregion\n", 0, 2},            /* no delimiter */
+        {"[default]\n= x\n", 0, 2},               /* no name */
+        {"[default\nregion = x\n", 0, 1},         /* no bracket */
+        {"[]\n", 0, 1},                           /* no header */
+        {"[a]\n[b]\n[a]\n", 0, 3},                /* section twice */
+        {"[profile a]\n[profile \"a\"]\n", 0, 2}, /* under another header */
+        {"[profile a]\n[profile  a]\n", 0, 2}, {"[services a]\n[services \"a\"]\n", 0, 2},
+        {"[profile default]\n[profile \"default\"]\n", 0, 2},
         {"[default]\nregion = x\nREGION = y\n", 0, 3}, /* name twice */
         {"[default]\ns3 =\n  nonsense\n", 0, 3},       /* nested without delimiter */
         {"[default]\nregion = x\0y\n", 24, 2},         /* NUL */
@@ -280,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_nested_settings),
         cmocka_unit_test(test_continued_values),
         cmocka_unit_test(test_profile_default_wins),
+        cmocka_unit_test(test_names_of_other_kinds_do_not_repeat),
         cmocka_unit_test(test_refuses_malformed_files),
         cmocka_unit_test(test_is_bounded),
         cmocka_unit_test_setup_teardown(test_loads_files, sandbox_enter, sandbox_leave),
