@@ -212,3 +212,42 @@ bool kms_endpoint_is_aws(const struct kms_endpoint *endpoint)
     }
     return false;
 }
+
+/* The first label of a host that names the service of keys. */
+static bool find_kms_label(struct kms_str host, struct kms_str *label)
+{
+    for (size_t at = 0; at < host.len; at += label->len + 1) {
+        const char *begin = host.data + at;
+        const char *dot = memchr(begin, '.', host.len - at);
+        *label = (struct kms_str){begin, dot == NULL ? host.len - at : (size_t)(dot - begin)};
+        if (kms_str_is(*label, "kms") || kms_str_is(*label, "kms-fips"))
+            return true;
+    }
+    return false;
+}
+
+bool kms_endpoint_is_aws_kms(const struct kms_endpoint *endpoint)
+{
+    struct kms_str label;
+    return kms_endpoint_is_aws(endpoint) && find_kms_label(endpoint->host, &label);
+}
+
+enum kms_err kms_endpoint_of_sts(const struct kms_endpoint *keys, struct kms_arena *arena,
+    struct kms_endpoint *out, struct kms_detail *detail)
+{
+    struct kms_str label;
+    if (!find_kms_label(keys->host, &label) || label.data != keys->host.data) {
+        kms_detail_set(detail,
+            "the host %.*s answers for keys only; give a region, or its endpoint",
+            KMS_DETAIL_ARG(keys->host));
+        return KMS_ERR_UNSUPPORTED;
+    }
+    struct kms_str rest = {label.data + label.len, keys->host.len - label.len};
+    bool fips = kms_str_is(label, "kms-fips");
+    /* There the usual host is the FIPS one, and has no other name but in dual stack. */
+    if (has_prefix(rest, ".us-gov-") && below(rest, "amazonaws.com"))
+        fips = false;
+    struct kms_str host =
+        kms_arena_printf(arena, "sts%s%.*s", fips ? "-fips" : "", (int)rest.len, rest.data);
+    return host.data == NULL ? KMS_ERR_NO_MEMORY : assemble(arena, true, host, 0, kms_str(""), out);
+}

@@ -40,4 +40,16 @@ KMS_MUST_USE enum kms_err kms_endpoint_of_region(struct kms_str region, bool fip
 /* A host of AWS itself, which speaks AWS JSON 1.1 only. */
 KMS_MUST_USE bool kms_endpoint_is_aws(const struct kms_endpoint *endpoint);
 
+/* A host of AWS's for keys, and for nothing beside: not a load balancer before a daemon of ours. */
+KMS_MUST_USE bool kms_endpoint_is_aws_kms(const struct kms_endpoint *endpoint);
+
+/*
+ * The host of AWS's STS beside one of its hosts for keys: of the same region, FIPS if that is, dual
+ * stack if that is. KMS_ERR_UNSUPPORTED with detail: it has none (PrivateLink); KMS_ERR_NO_MEMORY.
+ *
+ * Source: botocore, data/sts/2011-06-15/endpoint-rule-set-1.json.
+ */
+KMS_MUST_USE enum kms_err kms_endpoint_of_sts(const struct kms_endpoint *keys,
+    struct kms_arena *arena, struct kms_endpoint *out, struct kms_detail *detail);
+
 #endif

@@ -18,10 +18,7 @@
 static enum kms_err find_endpoint(const struct kms_client *client, struct kms_str service,
     struct kms_arena *arena, struct kms_endpoint *out, struct kms_detail *detail)
 {
-    struct kms_str host = client->endpoint.host;
-    const char *rest = memchr(host.data, '.', host.len);
-    if (!kms_endpoint_is_aws(&client->endpoint) || rest == NULL ||
-        memmem(host.data, (size_t)(rest - host.data), "kms", 3) == NULL) {
+    if (!kms_endpoint_is_aws_kms(&client->endpoint)) {
         *out = client->endpoint;
         return KMS_OK;
     }
@@ -30,9 +27,7 @@ static enum kms_err find_endpoint(const struct kms_client *client, struct kms_st
             "this is for identities of kmsd; AWS has tools of its own for its");
         return KMS_ERR_UNSUPPORTED;
     }
-    struct kms_str url = kms_arena_printf(
-        arena, "https://sts%.*s", (int)(host.len - (size_t)(rest - host.data)), rest);
-    return url.data == NULL ? KMS_ERR_NO_MEMORY : kms_endpoint_parse(url, arena, out, detail);
+    return kms_endpoint_of_sts(&client->endpoint, arena, out, detail);
 }
 
 /* --- XML -------------------------------------------------------------------------------------- */

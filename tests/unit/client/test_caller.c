@@ -130,6 +130,21 @@ static void test_nonsense(void **state)
     }
 }
 
+/* An address inside a network that knows keys only: nothing is sent there. */
+static void test_private_link(void **state)
+{
+    (void)state;
+    const struct kms_client_options options = {.region = kms_str("us-east-1"),
+        .endpoint_url = kms_str("https://vpce-1.kms.us-east-1.vpce.amazonaws.com"),
+        .credentials = {kms_str("AKID"), kms_str("secret"), kms_str("token"), 0}};
+    KMS_CLIENT_AUTO client = NULL;
+    struct kms_caller caller;
+    struct kms_fault fault;
+    assert_int_equal(kms_client_new(&options, &client, NULL), KMS_OK);
+    assert_int_equal(kms_caller_identity(client, &caller, &fault), KMS_ERR_UNSUPPORTED);
+    assert_true(has(kms_str(fault.message), "vpce-1"));
+}
+
 #define SANDBOXED(test) cmocka_unit_test_setup_teardown(test, sandbox_enter, sandbox_leave)
 
 int main(void)
@@ -138,6 +153,7 @@ int main(void)
         SANDBOXED(test_answer),
         SANDBOXED(test_refusal),
         SANDBOXED(test_nonsense),
+        SANDBOXED(test_private_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 static const struct row {
     const char *url;
     bool tls;
@@ -133,6 +135,82 @@ static void test_tells_aws_hosts(void **state)
     }
 }
 
+static void assert_sts(const struct kms_endpoint *keys, struct kms_arena *arena, const char *url)
+{
+    struct kms_endpoint sts = {0};
+    assert_true(kms_endpoint_is_aws_kms(keys));
+    assert_int_equal(kms_endpoint_of_sts(keys, arena, &sts, NULL), KMS_OK);
+    assert_string_equal(sts.url.data, url);
+    assert_true(sts.tls);
+}
+
+/* Expected values: botocore's endpoint rules of STS. */
+static void test_sts_of_a_region(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *region;
+        bool fips;
+        bool dual_stack;
+        const char *url;
+    } cases[] = {
+        {"us-east-1", false, false, "https://sts.us-east-1.amazonaws.com"},
+        {"us-east-1", true, false, "https://sts-fips.us-east-1.amazonaws.com"},
+        {"us-east-1", false, true, "https://sts.us-east-1.api.aws"},
+        {"us-east-1", true, true, "https://sts-fips.us-east-1.api.aws"},
+        {"us-gov-west-1", false, false, "https://sts.us-gov-west-1.amazonaws.com"},
+        {"us-gov-west-1", true, false, "https://sts.us-gov-west-1.amazonaws.com"},
+        {"us-gov-west-1", true, true, "https://sts-fips.us-gov-west-1.api.aws"},
+        {"cn-north-1", true, false, "https://sts-fips.cn-north-1.amazonaws.com.cn"},
+        {"us-iso-east-1", true, false, "https://sts-fips.us-iso-east-1.c2s.ic.gov"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        KMS_ARENA_AUTO arena;
+        kms_arena_init(&arena, 65536);
+        struct kms_endpoint keys;
+        assert_int_equal(kms_endpoint_of_region(kms_str(cases[i].region), cases[i].fips,
+                             cases[i].dual_stack, &arena, &keys, NULL),
+            KMS_OK);
+        assert_sts(&keys, &arena, cases[i].url);
+    }
+}
+
+static void test_sts_of_a_host(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        bool aws_kms;
+        const char *sts; /* NULL: none */
+    } cases[] = {
+        {"https://kms.us-east-1.amazonaws.com", true, "https://sts.us-east-1.amazonaws.com"},
+        {"https://KMS-FIPS.us-east-1.amazonaws.com", true,
+            "https://sts-fips.us-east-1.amazonaws.com"},
+        {"https://kms-fips.us-east-2.api.aws", true, "https://sts-fips.us-east-2.api.aws"},
+        {"https://vpce-0a1b-2c3d.kms.us-east-1.vpce.amazonaws.com", true, NULL},
+        {"https://vpce-0a1b-2c3d.kms-fips.us-east-1.vpce.amazonaws.com", true, NULL},
+        {"https://my-kms-1.us-east-1.elb.amazonaws.com", false, NULL},
+        {"https://ec2-192-0-2-1.compute-1.amazonaws.com", false, NULL},
+        {"https://kms.example.org", false, NULL},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        KMS_ARENA_AUTO arena;
+        kms_arena_init(&arena, 65536);
+        struct kms_endpoint keys;
+        struct kms_endpoint sts;
+        struct kms_detail detail = {""};
+        assert_int_equal(kms_endpoint_parse(kms_str(cases[i].url), &arena, &keys, NULL), KMS_OK);
+        assert_true(kms_endpoint_is_aws_kms(&keys) == cases[i].aws_kms);
+        if (cases[i].sts != NULL)
+            assert_sts(&keys, &arena, cases[i].sts);
+        else if (cases[i].aws_kms) {
+            assert_int_equal(
+                kms_endpoint_of_sts(&keys, &arena, &sts, &detail), KMS_ERR_UNSUPPORTED);
+            assert_non_null(strstr(detail.text, "vpce-0a1b-2c3d"));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +218,8 @@ int main(void)
         cmocka_unit_test(test_knows_aws_regions),
         cmocka_unit_test(test_validates_regions),
         cmocka_unit_test(test_tells_aws_hosts),
+        cmocka_unit_test(test_sts_of_a_region),
+        cmocka_unit_test(test_sts_of_a_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
