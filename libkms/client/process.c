@@ -31,7 +31,8 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-/* What the child begins with: streams, signals, nothing else of ours. */
+/* What the child begins with: streams, signals, nothing else of ours. It stays in our process group:
+ * one of its own would not be the terminal's foreground one, and be stopped when it reads there. */
 static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
     const int output[2], const int complaints[2])
 {
@@ -51,10 +52,8 @@ static int set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attrib
     if (failed == 0)
         failed = posix_spawnattr_setsigdefault(attributes, &all);
     if (failed == 0)
-        failed = posix_spawnattr_setpgroup(attributes, 0);
-    if (failed == 0)
-        failed = posix_spawnattr_setflags(
-            attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+        failed =
+            posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     return failed;
 }
 
@@ -163,7 +162,7 @@ static enum kms_err reap(pid_t pid, int64_t deadline_ms, bool kill_now, int *sta
     bool killed = false;
     for (;;) {
         if (!killed && (kill_now || kms_clock_monotonic_ms() >= deadline_ms)) {
-            (void)kill(-pid, SIGKILL); /* and whatever it has started */
+            (void)kill(pid, SIGKILL);
             killed = true;
         }
         pid_t ended = waitpid(pid, status, killed ? 0 : WNOHANG);

@@ -15,8 +15,10 @@
 
 /*
  * Runs a command, split into words as kms_words_split does and found through PATH; no shell. The
- * child has an empty standard input, default signals, and no other open files of this process. Its
- * standard output is appended to out. A child that takes longer than timeout_ms is killed.
+ * child has an empty standard input, default signals, and no other open files of this process. It is
+ * in this process's group: it may ask at the terminal, and an interrupt there reaches it. Its
+ * standard output is appended to out. A child that takes longer than timeout_ms is killed; what it
+ * has started itself is not, but is waited for no longer.
  *
  * KMS_ERR_NO_CREDENTIALS with detail (which quotes the beginning of its standard error): it could
  * not be run, failed, wrote more than out may hold, or took too long. KMS_ERR_NO_MEMORY.

@@ -10,8 +10,10 @@
 #include "libkms/base/clock.h"
 
 #include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void assert_output(const char *command, const char *expected)
@@ -91,6 +93,47 @@ static void test_kills_what_takes_too_long(void **state)
     assert_true(kms_clock_monotonic_ms() - begin_ms < 20000);
 }
 
+/* In the foreground of a terminal; the exit status. */
+static int run_at_terminal(void)
+{
+    static const char expected[] = "code 1234\n";
+    KMS_BUF_AUTO out;
+    kms_buf_init(&out, KMS_PROCESS_OUTPUT_MAX);
+    struct kms_detail detail = {""};
+    enum kms_err err = kms_process_run(
+        kms_str("sh -c 'read code </dev/tty; echo code $code'"), 10000, &out, &detail);
+    if (err != KMS_OK)
+        return 2;
+    return out.len == strlen(expected) && memcmp(kms_buf_bytes(&out).data, expected, out.len) == 0
+               ? 0
+               : 3;
+}
+
+static void test_may_ask_at_the_terminal(void **state)
+{
+    (void)state;
+    int terminal = -1;
+    int status = 0;
+    pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(run_at_terminal());
+    assert_int_equal(write(terminal, "1234\n", 5), 5); /* waits there until it is read */
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    (void)close(terminal);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* Which is whom the terminal's interrupt goes to. */
+static void test_stays_in_the_process_group(void **state)
+{
+    (void)state;
+    char group[32];
+    (void)snprintf(group, sizeof(group), "%d\n", (int)getpgrp());
+    assert_output("cut -d ' ' -f 5 /proc/self/stat", group);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +141,8 @@ int main(void)
         cmocka_unit_test(test_passes_nothing_on),
         cmocka_unit_test(test_reports_failures),
         cmocka_unit_test(test_kills_what_takes_too_long),
+        cmocka_unit_test(test_may_ask_at_the_terminal),
+        cmocka_unit_test(test_stays_in_the_process_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
