@@ -5,6 +5,9 @@
  * Region, endpoint and credentials come from the same environment variables and ~/.aws files as
  * those of the AWS command line interface (AWS CLI User Guide, "Configuration and credential file
  * settings", "Environment variables"); whatever is set in struct kms_client_options comes first.
+ * Where the AWS CLI may choose otherwise: "[profile default]" goes before "[default]" wherever they
+ * stand, AWS_SESSION_TOKEN before its old name AWS_SECURITY_TOKEN, and one profile under two headers
+ * ("[profile x]" and "[profile "x"]") is refused.
  */
 #ifndef KMS_CLIENT_H
 #define KMS_CLIENT_H
