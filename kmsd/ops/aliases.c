@@ -143,16 +143,36 @@ enum kms_err kmsd_update_alias_resource(struct kmsd_call *call)
                : kmsd_resolve_key(call, input->target_key_id, call->op->action, &call->key);
 }
 
-enum kms_err kmsd_update_alias(struct kmsd_call *call)
+static bool is_symmetric(const struct kmsd_key *key)
 {
-    const struct kms_update_alias_request *input = call->input;
-    if (call->former->usage != call->key->usage)
+    return key->spec == KMS_KEY_SPEC_SYMMETRIC_DEFAULT;
+}
+
+/* What works with the one key by this name has to work with the other. */
+static enum kms_err check_alike(struct kmsd_call *call, struct kms_str name)
+{
+    const struct kmsd_key *from = call->former;
+    const struct kmsd_key *to = call->key;
+    if (from->usage != to->usage)
         return kmsd_fault(call, KMS_FAULT_VALIDATION,
             "Alias %.*s cannot be changed from a CMK with key usage %s to a CMK with key usage %s. "
             "The key usage of the current CMK and the new CMK must be the same.",
-            KMSD_STR(input->alias_name), kmsd_usage_text(call->former->usage),
-            kmsd_usage_text(call->key->usage));
-    enum kms_err err = call->former == call->key ? KMS_OK : check_alias_quota(call);
+            KMSD_STR(name), kmsd_usage_text(from->usage), kmsd_usage_text(to->usage));
+    if (is_symmetric(from) != is_symmetric(to))
+        return kmsd_fault(call, KMS_FAULT_VALIDATION,
+            "Alias %.*s cannot be changed from a CMK with key spec %s to a CMK with key spec %s. "
+            "The current CMK and the new CMK must be both symmetric or both asymmetric.",
+            KMSD_STR(name), kmsd_spec_text(from->spec), kmsd_spec_text(to->spec));
+    return KMS_OK;
+}
+
+enum kms_err kmsd_update_alias(struct kmsd_call *call)
+{
+    const struct kms_update_alias_request *input = call->input;
+    enum kms_err err = check_alike(call, input->alias_name);
+    if (err != KMS_OK)
+        return err;
+    err = call->former == call->key ? KMS_OK : check_alias_quota(call);
     if (err != KMS_OK)
         return err;
     return kmsd_keys_put_alias(call->keys, call->key, input->alias_name, call->now_ms);
@@ -189,7 +209,13 @@ enum kms_err kmsd_list_aliases_resource(struct kmsd_call *call)
     enum kms_err err = kmsd_resource_account(call);
     if (err != KMS_OK || input->key_id.data == NULL)
         return err;
-    return kmsd_resolve_key(call, input->key_id, call->op->action, &call->key);
+    size_t account_only = call->target_count;
+    err = kmsd_resolve_key(call, input->key_id, call->op->action, &call->key);
+    /* a filter of what the permission on the account shows anyway: the key's own policy has no say */
+    if (err == KMS_OK && call->key != NULL &&
+        kms_str_is(call->key->realm.account, call->principal->account))
+        call->target_count = account_only;
+    return err;
 }
 
 enum kms_err kmsd_list_aliases(struct kmsd_call *call)
