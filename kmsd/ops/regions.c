@@ -137,6 +137,23 @@ static enum kms_err replicate(struct kmsd_call *call, const struct kmsd_new_repl
     return err;
 }
 
+/* Whether the caller could change the policy of the replica, which is in another region than the call. */
+static enum kms_err check_replica_policy(
+    struct kmsd_call *call, const struct kms_replicate_key_request *input)
+{
+    const struct kmsd_target replica = {
+        .action = "kms:PutKeyPolicy",
+        .arn = kms_arena_printf(call->arena, "arn:%s:kms:%.*s:%.*s:key/%.*s",
+            kms_partition_of_region(input->replica_region), KMSD_STR(input->replica_region),
+            KMSD_STR(call->key->realm.account), KMSD_STR(call->key->id)),
+        .account = call->key->realm.account,
+    };
+    if (replica.arn.data == NULL)
+        return KMS_ERR_NO_MEMORY;
+    return kmsd_check_new_policy(
+        call, &replica, input->policy, input->bypass_policy_lockout_safety_check.value);
+}
+
 enum kms_err kmsd_replicate_key(struct kmsd_call *call)
 {
     const struct kms_replicate_key_request *input = call->input;
@@ -151,8 +168,7 @@ enum kms_err kmsd_replicate_key(struct kmsd_call *call)
     if (err == KMS_OK)
         err = check_region(call, wanted.region);
     if (err == KMS_OK && input->policy.data != NULL)
-        err = kmsd_check_new_policy(
-            call, NULL, input->policy, input->bypass_policy_lockout_safety_check.value);
+        err = check_replica_policy(call, input);
     if (err != KMS_OK)
         return err;
     if (wanted.policy.data == NULL) {

@@ -56,6 +56,12 @@ IDENTITIES = {
         user("bounded", EVERYTHING, PermissionsBoundary=policy(statement("kms:DescribeKey"))),
         user("tagged", EVERYTHING, Tags={"team": "blue"}),
         user("namer", policy(statement("kms:*Alias", resource=f"arn:aws:kms:*:{HOME}:alias/names/*"))),
+        user("lister", policy(statement("kms:ListAliases"))),
+        user("keylister", policy(statement("kms:ListAliases", resource=f"arn:aws:kms:*:{HOME}:key/*"))),
+        *(user(name, policy(statement(["kms:CreateKey", "kms:ReplicateKey"]),
+                            statement("kms:PutKeyPolicy", resource=f"arn:aws:kms:{place}:{HOME}:key/{which}")))
+          for name, place, which in (("herewriter", REGION, "*"), ("therewriter", "eu-west-1", "*"),
+                                     ("mrkwriter", "eu-west-1", "mrk-*"))),
         user("retirer", policy(statement("kms:RetireGrant", condition={
             "StringEquals": {"kms:EncryptionContext:department": "IT"}}))),
         user("foreign", EVERYTHING, account=OTHER),
@@ -280,6 +286,23 @@ def test_aliases():
         denied("alias/other", delete, AliasName="alias/other")
         kms("root").update_alias(AliasName="alias/names/a", TargetKeyId=first)
         delete(AliasName="alias/names/a")
+    with check("it stays with keys of its kind"):
+        rsa, larger = (new_key(KeySpec=spec, KeyUsage="ENCRYPT_DECRYPT") for spec in ("RSA_2048", "RSA_3072"))
+        move = kms("root").update_alias
+        kms("root").create_alias(AliasName="alias/kind", TargetKeyId=first)
+        refused("ValidationException", "from a CMK with key spec SYMMETRIC_DEFAULT to a CMK with key spec RSA_2048", move,
+                AliasName="alias/kind", TargetKeyId=rsa)
+        assert kms("root").describe_key(KeyId="alias/kind")["KeyMetadata"]["Arn"] == first
+        kms("root").create_alias(AliasName="alias/rsa", TargetKeyId=rsa)
+        refused("ValidationException", "must be both symmetric or both asymmetric", move, AliasName="alias/rsa", TargetKeyId=first)
+        move(AliasName="alias/rsa", TargetKeyId=larger)
+    with check("a key's aliases are listed by permission on the account, and no other"):
+        listed = kms("lister").list_aliases(KeyId=first)["Aliases"]
+        assert {entry["AliasName"] for entry in listed} == {"alias/kind", "alias/other"}, listed
+        denied("kms:ListAliases on resource: *", kms("keylister").list_aliases, KeyId=first)
+        denied("kms:ListAliases on resource: *", kms("nobody").list_aliases, KeyId=first)
+        denied("", kms("foreign").list_aliases, KeyId=first)
+        refused("NotFoundException", "", kms("lister").list_aliases, KeyId=first[:-1] + ("0" if first[-1] != "0" else "1"))
     with check("another account gives no names to a key, whatever its policy says"):
         theirs = new_key(statement("kms:*", principal=OTHER))
         denied(f"kms:CreateAlias on resource: {theirs}", kms("foreign").create_alias, AliasName="alias/names/a", TargetKeyId=theirs)
@@ -302,6 +325,16 @@ def test_documents():
         put(KeyId=key, Policy=locked, BypassPolicyLockoutSafetyCheck=True)
         denied("", kms("root").describe_key, KeyId=key)
         kms("worker").describe_key(KeyId=key)
+    with check("of a replica it asks about the replica"):
+        shared = policy(statement("kms:*", principal=HOME))
+        primary = kms("root").create_key(Policy=json.dumps(shared), MultiRegion=True)["KeyMetadata"]["Arn"]
+        to_there = {"KeyId": primary, "ReplicaRegion": "eu-west-1", "Policy": json.dumps(shared)}
+        refused(malformed, text, kms("herewriter").replicate_key, **to_there)
+        kms("mrkwriter").replicate_key(**to_there)
+        there = client(daemon.url, access_key("mrkwriter"), "eu-west-1")
+        there.put_key_policy(KeyId=primary.split("/")[1], PolicyName="default", Policy=json.dumps(shared))
+        second = kms("root").create_key(Policy=json.dumps(shared), MultiRegion=True)["KeyMetadata"]["Arn"]
+        kms("therewriter").replicate_key(**{**to_there, "KeyId": second})
     key = new_key()
     with check("documents that are none"):
         refused(malformed, "", put, KeyId=key, Policy="nonsense")
