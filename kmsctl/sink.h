@@ -50,7 +50,8 @@ struct kmsctl_sink {
 void kmsctl_sink_set_up(void);
 
 /* Opens path ("-": stdout) for writing; options may be NULL. KMSCTL_EXISTS: without force, and when
- * path was a device or pipe and is something else by the time it is opened. KMSCTL_IO. On KMSCTL_OK the caller commits or discards. */
+ * path was a device or pipe and is something else by the time it is opened. KMSCTL_IO. On KMSCTL_OK the
+ * caller commits or discards. */
 KMS_MUST_USE enum kmsctl_exit kmsctl_sink_open(struct kmsctl_sink *sink, const char *path,
     const struct kmsctl_sink_options *options, struct kmsctl_failure *failure);
 

@@ -39,7 +39,7 @@ KMS_MUST_USE enum kms_err kmsd_folder_file(
 KMS_MUST_USE enum kms_err kmsd_folder_create(
     struct kmsd_folder *folder, enum kms_trail_file_kind kind, uint32_t file, int *out);
 
-/* KMS_ERR_IO; it is no error that it is not there. */
+/* Removes one file. KMS_ERR_IO; it is no error that it is not there. */
 KMS_MUST_USE enum kms_err kmsd_folder_remove_one(
     struct kmsd_folder *folder, enum kms_trail_file_kind kind, uint32_t file);
 
